@@ -1,0 +1,43 @@
+# Five commands a contributor needs. Each sets up what it uses.
+PYTHON ?= python3
+VENV := .venv
+OLDEST := .venv-oldest
+BIN := $(VENV)/bin
+# Small matrices on few cores: BLAS threads that spin cost more than they give.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.PHONY: demo test test-long test-oldest bench lint clean
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+$(OLDEST)/.installed: pyproject.toml tests/oldest.txt
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --upgrade pip
+	$(OLDEST)/bin/python -m pip install --quiet --editable '.[testing]' --constraint tests/oldest.txt pytest-xdist
+	touch $@
+
+demo: $(VENV)/.installed ## rank pretrained networks on real digits, then check the ranking
+	$(ONE_THREAD) $(BIN)/sklearn-transrate demo --plot demo.png
+
+test: $(VENV)/.installed lint ## all tests but the long ones
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-long: $(VENV)/.installed ## 10,000 examples a law, and the tests marked slow
+	$(ONE_THREAD) HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 2
+
+test-oldest: $(OLDEST)/.installed ## the oldest supported versions
+	$(ONE_THREAD) $(OLDEST)/bin/python -m pytest -n 2 -m "not slow" tests
+
+bench: $(VENV)/.installed ## speed as ratios within one run
+	$(ONE_THREAD) $(BIN)/python -m tests.benchmarks
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf $(VENV) $(OLDEST) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Shared, stateless helpers that know nothing about transferability."""
