@@ -1,0 +1,83 @@
+"""What a statistic is: a mergeable summary of feature batches.
+
+A statistic obeys four laws, which `sklearn_transrate.testing` checks:
+
+* neutral element: merging with an empty statistic changes nothing;
+* associativity: any tree of merges over the same batches gives the same values;
+* symmetry: the order of the batches does not matter;
+* no aliasing: a merged statistic shares no array with what it was made from.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+
+__all__ = ["Statistic"]
+
+
+class Statistic(ABC):
+    """Base class of mergeable summaries.
+
+    Subclasses keep their state in float64 whatever the features' dtype, and
+    describe how they were set up in `config`, so that an empty statistic is also
+    the specification of what a metric needs.
+    """
+
+    @property
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """Keyword arguments of `empty` and `from_batch` that made this one."""
+
+    @property
+    @abstractmethod
+    def n_samples(self) -> int:
+        """Number of rows seen."""
+
+    @classmethod
+    @abstractmethod
+    def empty(cls, **config: Any) -> Self:
+        """Return the neutral element of `merge`."""
+
+    @classmethod
+    @abstractmethod
+    def from_batch(
+        cls, X: Any, y: Any, sample_weight: Any = None, **config: Any
+    ) -> Self:
+        """Summarise one batch of features and labels."""
+
+    @abstractmethod
+    def absorb(self, other: Self) -> None:
+        """Add another statistic of the same kind to this one, in place."""
+
+    @abstractmethod
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return the state as arrays, from which `from_arrays` rebuilds it."""
+
+    @classmethod
+    @abstractmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """Rebuild a statistic from the result of `to_arrays`."""
+
+    def merge(self, other: Self) -> Self:
+        """Return the summary of both sets of rows; neither argument changes."""
+        merged = self.empty(**self.config)
+        merged.absorb(self)
+        merged.absorb(other)
+        return merged
+
+    def update(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Add one batch in place and return self."""
+        self.absorb(self.from_batch(X, y, sample_weight, **self.config))
+        return self
+
+    def covers(self, other: Statistic) -> bool:
+        """Whether everything that `other` would know can be read from this one."""
+        return type(self) is type(other) and self.config == other.config
+
+    def __repr__(self) -> str:
+        config = ", ".join(f"{key}={value!r}" for key, value in self.config.items())
+        return f"<{type(self).__name__}({config}) of {self.n_samples} samples>"

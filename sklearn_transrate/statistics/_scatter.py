@@ -1,0 +1,157 @@
+"""One scatter matrix, kept on the thinner of its two sides.
+
+A scatter is a sum of centred outer products. While fewer independent rows than
+features have been seen it is kept as a *factor* F with ``F.T @ F`` equal to it;
+from then on as a dense matrix.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sklearn_transrate._lib import linalg
+
+__all__ = ["Scatter", "centred_factor"]
+
+
+def centred_factor(
+    rows: np.ndarray, mean: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Return m - 1 rows whose gram matrix is the centred scatter of m rows.
+
+    A Householder reflection maps the direction of the (square-rooted) weights,
+    along which centred rows sum to zero, onto the first row, which is dropped. A
+    class of m samples therefore has m - 1 factor rows however it was merged, and
+    the factor has full row rank unless the data themselves are degenerate.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (m, n_features)
+        Float64 rows; overwritten.
+    mean : ndarray of shape (n_features,)
+        Their (weighted) mean.
+    weights : ndarray of shape (m,), default=None
+        Positive weights; None means 1 for each row.
+
+    Returns
+    -------
+    factor : ndarray of shape (m - 1, n_features)
+    """
+    if weights is None:
+        # For equal weights the reflection only moves the point that is subtracted.
+        rows[1:] -= mean + (rows[0] - mean) / (np.sqrt(len(rows)) + 1.0)
+        return rows[1:]
+    root = np.sqrt(weights)
+    unit = root / np.sqrt(root @ root)
+    rows -= mean
+    rows *= root[:, None]
+    rows[1:] -= np.multiply.outer(unit[1:] / (1.0 + unit[0]), rows[0])
+    return rows[1:]
+
+
+class Scatter:
+    """A positive semi-definite matrix that grows by rows, dense or as a factor.
+
+    Parameters
+    ----------
+    n_features : int
+        Order of the matrix.
+    """
+
+    __slots__ = ("_chunks", "_triangle", "n_features", "n_rows")
+
+    def __init__(self, n_features: int) -> None:
+        self.n_features = n_features
+        self.n_rows = 0
+        self._chunks: list[np.ndarray] = []
+        self._triangle: np.ndarray | None = None
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether the matrix is dense; otherwise it is kept as a factor."""
+        return self._triangle is not None
+
+    def add(self, rows: np.ndarray) -> None:
+        """Add ``rows.T @ rows``; `rows` must belong to the caller alone."""
+        if len(rows) == 0:
+            return
+        self.n_rows += len(rows)
+        if self._triangle is None and self.n_rows < self.n_features:
+            self._chunks.append(rows)
+            return
+        if self._triangle is None:
+            self._triangle = linalg.empty_triangle(self.n_features)
+        for chunk in [*self._chunks, rows]:
+            linalg.add_gram(self._triangle, chunk)
+        self._chunks = []
+
+    def absorb(self, other: Scatter) -> None:
+        """Add another scatter; shares no array with it."""
+        if other._triangle is None:
+            for chunk in other._chunks:
+                self.add(chunk.copy())
+            return
+        if self._triangle is None:
+            chunks, self._chunks = self._chunks, []
+            self._triangle = other._triangle.copy(order="F")
+            for chunk in chunks:
+                linalg.add_gram(self._triangle, chunk)
+        else:
+            self._triangle += other._triangle
+        self.n_rows += other.n_rows
+
+    def copy(self) -> Scatter:
+        """Return an equal scatter that shares no array with this one."""
+        new = Scatter(self.n_features)
+        new.absorb(self)
+        return new
+
+    def factor(self) -> np.ndarray:
+        """Return F of shape (n_rows, n_features) with F.T @ F equal to the scatter."""
+        if self._triangle is not None:
+            raise ValueError("A dense scatter has no factor.")
+        if len(self._chunks) > 1:
+            self._chunks = [np.concatenate(self._chunks)]
+        return self._chunks[0] if self._chunks else np.empty((0, self.n_features))
+
+    def triangle(self) -> np.ndarray:
+        """Return the lower triangle of the matrix; a fresh array if it is thin."""
+        if self._triangle is not None:
+            return self._triangle
+        triangle = linalg.empty_triangle(self.n_features)
+        return linalg.add_gram(triangle, self.factor())
+
+    def dense(self) -> np.ndarray:
+        """Return the full symmetric matrix, as a new array."""
+        return linalg.mirror(self.triangle())
+
+    def dot(self, vector: np.ndarray) -> np.ndarray:
+        """Return the product with a vector."""
+        if self._triangle is None:
+            factor = self.factor()
+            return factor.T @ (factor @ vector)
+        return self.dense() @ vector
+
+    def trace(self) -> float:
+        """Return the trace."""
+        if self._triangle is not None:
+            return float(np.trace(self._triangle))
+        factor = self.factor()
+        return float(np.vdot(factor, factor))
+
+    def to_array(self) -> np.ndarray:
+        """Return what `from_array` needs: the factor, or the full matrix."""
+        return self.dense() if self.is_dense else self.factor().copy()
+
+    @classmethod
+    def from_array(cls, array: np.ndarray, n_rows: int) -> Scatter:
+        """Rebuild a scatter from the result of `to_array`."""
+        scatter = cls(array.shape[1])
+        scatter.n_rows = n_rows
+        if len(array) == n_rows and n_rows < array.shape[1]:
+            scatter._chunks = [np.array(array, dtype=np.float64)] if n_rows else []
+        else:
+            scatter._triangle = np.asfortranarray(np.tril(array), dtype=np.float64)
+            if scatter._triangle is array:
+                scatter._triangle = scatter._triangle.copy(order="F")
+        return scatter
