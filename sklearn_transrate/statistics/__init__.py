@@ -1,6 +1,24 @@
 """Stage 2: feature batches in, mergeable summaries out."""
 
+from sklearn_transrate.statistics._accumulate import (
+    accumulate,
+    cheapest_cover,
+    find_covering,
+)
 from sklearn_transrate.statistics._base import Statistic
+from sklearn_transrate.statistics._files import load_statistics, save_statistics
 from sklearn_transrate.statistics._moments import ClassMoments
+from sklearn_transrate.statistics._rows import RowSample
+from sklearn_transrate.statistics._targets import TargetMoments
 
-__all__ = ["ClassMoments", "Statistic"]
+__all__ = [
+    "ClassMoments",
+    "RowSample",
+    "Statistic",
+    "TargetMoments",
+    "accumulate",
+    "cheapest_cover",
+    "find_covering",
+    "load_statistics",
+    "save_statistics",
+]

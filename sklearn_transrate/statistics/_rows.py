@@ -1,0 +1,232 @@
+"""Rows kept as they are, for metrics that compare samples with one another."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from sklearn_transrate._lib.labels import encode_labels, labels_to_array
+from sklearn_transrate.statistics._base import Statistic
+from sklearn_transrate.statistics._grouping import checked_weights
+
+__all__ = ["RowSample"]
+
+
+class RowSample(Statistic):
+    """Features, targets and weights of the rows seen, all or a bounded sample.
+
+    Parameters
+    ----------
+    max_samples : int, default=None
+        Keep at most this many rows; None keeps all. Each row draws its place from a
+        hash of its content and `seed`, so the sample does not depend on the order
+        of the rows, on the size of the batches or on the tree of merges.
+    seed : int, default=0
+        Chooses among the samples.
+
+    Attributes
+    ----------
+    features : ndarray of shape (n_kept, n_features)
+        Kept rows, in the dtype they came in.
+    targets : ndarray of shape (n_kept,) or (n_kept, n_outputs)
+        Their labels or values.
+    weights : ndarray of shape (n_kept,) or None
+        Their weights; None if none were given.
+    n_samples : int
+        Number of rows seen, kept or not.
+
+    Examples
+    --------
+    >>> from sklearn_transrate.statistics import RowSample
+    >>> rows = RowSample.from_batch([[0.0], [1.0], [2.0]], [0, 1, 1], max_samples=2)
+    >>> rows.n_samples, rows.features.shape
+    (3, (2, 1))
+    """
+
+    def __init__(self, *, max_samples: int | None = None, seed: int = 0) -> None:
+        self.max_samples = max_samples
+        self.seed = seed
+        self._n_samples = 0
+        self._chunks: list[tuple[np.ndarray, np.ndarray, np.ndarray | None]] = []
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Keyword arguments of `empty` and `from_batch` that made this one."""
+        return {"max_samples": self.max_samples, "seed": self.seed}
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows seen, kept or not."""
+        return self._n_samples
+
+    @classmethod
+    def empty(cls, *, max_samples: int | None = None, seed: int = 0) -> Self:
+        """Return the statistic of no rows, the neutral element of `merge`."""
+        return cls(max_samples=max_samples, seed=seed)
+
+    @classmethod
+    def from_batch(
+        cls,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        max_samples: int | None = None,
+        seed: int = 0,
+    ) -> Self:
+        """Keep the rows of one batch.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features; copied.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels or values.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; rows of weight 0 are dropped.
+        max_samples, seed
+            See the class.
+
+        Returns
+        -------
+        rows : RowSample
+        """
+        sample = cls(max_samples=max_samples, seed=seed)
+        X, y = np.array(X), _targets(y)
+        weights = checked_weights(sample_weight, len(X))
+        if weights is not None and not weights.all():
+            kept = np.flatnonzero(weights)
+            X, y, weights = X[kept], y[kept], weights[kept]
+        sample._n_samples = len(X)
+        if len(X):
+            sample._chunks = [(X, y, weights)]
+            sample._bound()
+        return sample
+
+    def absorb(self, other: Self) -> None:
+        """Add another summary of the same kind to this one, in place."""
+        if other.config != self.config:
+            raise ValueError(
+                f"Cannot merge samples of different kinds: {self.config} and "
+                f"{other.config}."
+            )
+        for X, y, weights in other._chunks:
+            self._chunks.append(
+                (X.copy(), y.copy(), None if weights is None else weights.copy())
+            )
+        self._n_samples += other._n_samples
+        self._bound()
+
+    def _bound(self) -> None:
+        """Keep the rows whose hashes are smallest."""
+        if self.max_samples is None or self.n_kept <= self.max_samples:
+            return
+        X, y, weights = self._whole()
+        salt = self.seed.to_bytes(8, "little", signed=True)
+        places = [
+            hashlib.blake2b(
+                row.tobytes() + repr(label).encode(), digest_size=8, key=salt
+            )
+            for row, label in zip(X.astype(np.float64), y.tolist(), strict=True)
+        ]
+        order = sorted(range(len(X)), key=lambda i: places[i].digest())
+        kept = np.sort(order[: self.max_samples])
+        self._chunks = [(X[kept], y[kept], None if weights is None else weights[kept])]
+
+    def _whole(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        if not self._chunks:
+            return np.empty((0, 0)), np.empty(0), None
+        if len(self._chunks) > 1:
+            features, targets, weights = zip(*self._chunks, strict=True)
+            weighted = any(w is not None for w in weights)
+            joined = [
+                np.ones(len(X)) if w is None else w
+                for X, w in zip(features, weights, strict=True)
+            ]
+            self._chunks = [
+                (
+                    np.concatenate(features),
+                    np.concatenate(targets),
+                    np.concatenate(joined) if weighted else None,
+                )
+            ]
+        return self._chunks[0]
+
+    @property
+    def n_kept(self) -> int:
+        """Number of rows kept."""
+        return sum(len(X) for X, _, _ in self._chunks)
+
+    @property
+    def n_features(self) -> int | None:
+        """Width of the features; None while empty."""
+        return self._chunks[0][0].shape[1] if self._chunks else None
+
+    @property
+    def features(self) -> np.ndarray:
+        """Kept rows, in the dtype they came in."""
+        return self._whole()[0]
+
+    @property
+    def targets(self) -> np.ndarray:
+        """Labels or values of the kept rows."""
+        return self._whole()[1]
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """Weights of the kept rows; None if none were given."""
+        return self._whole()[2]
+
+    @property
+    def classes(self) -> list:
+        """Distinct labels among the kept rows, in sorted order."""
+        return encode_labels(self.targets)[0]
+
+    def covers(self, other: Statistic) -> bool:
+        """Whether everything that `other` would know can be read from this one."""
+        # A sample of all rows could be thinned out, but is not: no metric should
+        # see another sample because of the company it is computed in.
+        return isinstance(other, RowSample) and self.config == other.config
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return the state as arrays, from which `from_arrays` rebuilds it."""
+        X, y, weights = self._whole()
+        return {
+            "max_samples": np.array(
+                -1 if self.max_samples is None else self.max_samples
+            ),
+            "seed": np.array(self.seed),
+            "n_samples": np.array(self._n_samples),
+            "features": X.copy(),
+            "targets": labels_to_array(y.tolist()) if y.dtype == object else y.copy(),
+            "weights": np.empty(0) if weights is None else weights.copy(),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """Rebuild a statistic from the result of `to_arrays`."""
+        bound = int(arrays["max_samples"])
+        new = cls(max_samples=None if bound < 0 else bound, seed=int(arrays["seed"]))
+        new._n_samples = int(arrays["n_samples"])
+        if len(arrays["features"]):
+            weights = arrays["weights"]
+            new._chunks = [
+                (
+                    np.array(arrays["features"]),
+                    np.array(arrays["targets"]),
+                    np.array(weights) if len(weights) else None,
+                )
+            ]
+        return new
+
+
+def _targets(y: Any) -> np.ndarray:
+    """Return targets as an array of labels or values that the caller owns."""
+    array = np.asarray(y) if not hasattr(y, "to_numpy") else y.to_numpy()
+    if array.dtype.kind in "OUS":
+        labels, codes = encode_labels(y)
+        return labels_to_array(labels)[codes]
+    return np.array(array)
