@@ -9,11 +9,13 @@ from sklearn_transrate.statistics._base import Statistic
 from sklearn_transrate.statistics._files import load_statistics, save_statistics
 from sklearn_transrate.statistics._moments import ClassMoments
 from sklearn_transrate.statistics._rows import RowSample
+from sklearn_transrate.statistics._scatter import Scatter
 from sklearn_transrate.statistics._targets import TargetMoments
 
 __all__ = [
     "ClassMoments",
     "RowSample",
+    "Scatter",
     "Statistic",
     "TargetMoments",
     "accumulate",

@@ -32,7 +32,7 @@ class TargetMoments(Statistic):
     --------
     >>> from sklearn_transrate.statistics import TargetMoments
     >>> moments = TargetMoments.from_batch([[0.0], [2.0]], [1.0, 5.0])
-    >>> moments.joint().dense().tolist()
+    >>> moments.joint().dense().round(12).tolist()
     [[2.0, 4.0], [4.0, 8.0]]
     """
 

@@ -1,0 +1,126 @@
+"""Names of metrics: ours, and those that other packages register.
+
+A package adds its own under the entry point group ``sklearn_transrate.metrics``::
+
+    [project.entry-points."sklearn_transrate.metrics"]
+    mymetric = "mypackage.module:MyMetric"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+
+from sklearn_transrate.exceptions import UnknownMetricError
+from sklearn_transrate.metrics._base import TransferMetric
+
+__all__ = ["ENTRY_POINT_GROUP", "get_metric", "get_metric_names", "resolve_metric"]
+
+ENTRY_POINT_GROUP = "sklearn_transrate.metrics"
+_BUILTIN: dict[str, tuple[str, str]] = {
+    "h_score": ("_hscore", "HScore"),
+    "logme": ("_logme", "LogME"),
+    "transrate": ("_transrate", "TransRate"),
+}
+
+
+@cache
+def _third_party() -> dict[str, EntryPoint]:
+    # The first distribution on the path wins a name; ours are never replaced.
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        if point.name not in _BUILTIN:
+            found.setdefault(point.name, point)
+    return found
+
+
+def get_metric_names() -> list[str]:
+    """Names that `get_metric` knows.
+
+    Returns
+    -------
+    names : list of str
+        Sorted; this package's metrics and those of installed packages that
+        register theirs.
+
+    Examples
+    --------
+    >>> from sklearn_transrate.metrics import get_metric_names
+    >>> "transrate" in get_metric_names()
+    True
+    """
+    return sorted({*_BUILTIN, *_third_party()})
+
+
+def get_metric(name: str, **params) -> TransferMetric:
+    """Make a metric by its name.
+
+    Parameters
+    ----------
+    name : str
+        One of `get_metric_names`.
+    **params : dict
+        Parameters of the metric.
+
+    Returns
+    -------
+    metric : TransferMetric
+        A new, unfitted metric.
+
+    Raises
+    ------
+    UnknownMetricError
+        If no metric of that name is registered.
+
+    Examples
+    --------
+    >>> from sklearn_transrate.metrics import get_metric
+    >>> get_metric("transrate", eps=0.01)
+    TransRate(eps=0.01)
+    """
+    if name in _BUILTIN:
+        module, attribute = _BUILTIN[name]
+        factory = getattr(
+            import_module(f"sklearn_transrate.metrics.{module}"), attribute
+        )
+    elif name in _third_party():
+        factory = _third_party()[name].load()
+    else:
+        close = get_close_matches(str(name), get_metric_names(), n=3)
+        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        raise UnknownMetricError(
+            f"No metric is named {name!r}.{hint} Expected one of {get_metric_names()}."
+        )
+    return factory(**params)
+
+
+def resolve_metric(
+    metric: str | TransferMetric | Callable,
+) -> TransferMetric | Callable:
+    """Return the metric of a name; anything else as it is, after a check.
+
+    Parameters
+    ----------
+    metric : str, TransferMetric or callable (X, y) -> float
+        What a user gave.
+
+    Returns
+    -------
+    metric : TransferMetric or callable
+    """
+    if isinstance(metric, str):
+        return get_metric(metric)
+    if isinstance(metric, type) and issubclass(metric, TransferMetric):
+        raise TypeError(
+            f"Expected an instance, got the class {metric.__name__}. Pass "
+            f"{metric.__name__}() instead."
+        )
+    if isinstance(metric, TransferMetric) or callable(metric):
+        return metric
+    raise TypeError(
+        "Expected a metric's name, a TransferMetric or a callable (X, y) -> float, got "
+        f"{metric!r} of type {type(metric).__name__}."
+    )
