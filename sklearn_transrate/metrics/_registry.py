@@ -20,10 +20,12 @@ from sklearn_transrate.metrics._base import TransferMetric
 __all__ = ["ENTRY_POINT_GROUP", "get_metric", "get_metric_names", "resolve_metric"]
 
 ENTRY_POINT_GROUP = "sklearn_transrate.metrics"
-_BUILTIN: dict[str, tuple[str, str]] = {
-    "h_score": ("_hscore", "HScore"),
-    "logme": ("_logme", "LogME"),
-    "transrate": ("_transrate", "TransRate"),
+# Name: module, class, and the parameters that make the named form.
+_BUILTIN: dict[str, tuple[str, str, dict]] = {
+    "h_score": ("_hscore", "HScore", {}),
+    "logme": ("_logme", "LogME", {}),
+    "shrunk_h_score": ("_hscore", "HScore", {"shrinkage": "ledoit_wolf"}),
+    "transrate": ("_transrate", "TransRate", {}),
 }
 
 
@@ -82,7 +84,8 @@ def get_metric(name: str, **params) -> TransferMetric:
     TransRate(eps=0.01)
     """
     if name in _BUILTIN:
-        module, attribute = _BUILTIN[name]
+        module, attribute, form = _BUILTIN[name]
+        params = {**form, **params}
         factory = getattr(
             import_module(f"sklearn_transrate.metrics.{module}"), attribute
         )
