@@ -2,6 +2,7 @@
 
 from sklearn_transrate.metrics._base import MetricResult, TransferMetric
 from sklearn_transrate.metrics._coding_rate import coding_rate
+from sklearn_transrate.metrics._function import FunctionMetric
 from sklearn_transrate.metrics._hscore import HScore, h_score
 from sklearn_transrate.metrics._logme import LogME, logme_score
 from sklearn_transrate.metrics._registry import get_metric, get_metric_names
@@ -12,6 +13,7 @@ from sklearn_transrate.metrics._transrate import (
 )
 
 __all__ = [
+    "FunctionMetric",
     "HScore",
     "LogME",
     "MetricResult",

@@ -17,7 +17,13 @@ from importlib.metadata import EntryPoint, entry_points
 from sklearn_transrate.exceptions import UnknownMetricError
 from sklearn_transrate.metrics._base import TransferMetric
 
-__all__ = ["ENTRY_POINT_GROUP", "get_metric", "get_metric_names", "resolve_metric"]
+__all__ = [
+    "ENTRY_POINT_GROUP",
+    "get_metric",
+    "get_metric_names",
+    "metric_name",
+    "resolve_metric",
+]
 
 ENTRY_POINT_GROUP = "sklearn_transrate.metrics"
 # Name: module, class, and the parameters that make the named form.
@@ -98,6 +104,32 @@ def get_metric(name: str, **params) -> TransferMetric:
             f"No metric is named {name!r}.{hint} Expected one of {get_metric_names()}."
         )
     return factory(**params)
+
+
+def metric_name(metric: str | TransferMetric) -> str:
+    """Return a metric's registered name, or that of its class in lower case.
+
+    Parameters
+    ----------
+    metric : str or TransferMetric
+        A name is returned as it is.
+
+    Returns
+    -------
+    name : str
+        Of several forms of one class, the most specific that fits the parameters.
+    """
+    if isinstance(metric, str):
+        return metric
+    kind = type(metric)
+    forms = {
+        name: form
+        for name, (module, attribute, form) in _BUILTIN.items()
+        if kind.__name__ == attribute
+        and kind.__module__.endswith(f"metrics.{module}")
+        and all(getattr(metric, key) == value for key, value in form.items())
+    }
+    return max(forms, key=lambda name: len(forms[name]), default=kind.__name__.lower())
 
 
 def resolve_metric(
