@@ -14,7 +14,7 @@ __all__ = ["Comparison"]
 class Comparison:
     """How far apart two candidates are by one metric.
 
-    Attributes
+    Parameters
     ----------
     a, b : str
         The two candidates.

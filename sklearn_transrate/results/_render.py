@@ -61,8 +61,10 @@ def headline(results: TransferResults) -> str:
     if np.isnan(scores).all():
         return f"{text}; none has a {metric} score" if len(results) else text
     place = results.best_index()
-    name = shorten(one_line(results["candidate"][place]), NAME_WIDTH, middle=True)
-    return f"{text}; best '{name}' by {metric} ({format_number(scores[place])})"
+    end = f" by {metric} ({format_number(scores[place])})"
+    room = max(16, WIDTH - display_width(f"{text}; best ''{end}"))
+    name = shorten(one_line(results["candidate"][place]), room, middle=True)
+    return f"{text}; best '{name}'{end}"
 
 
 def plain_table(results: TransferResults) -> str:

@@ -27,12 +27,13 @@ from sklearn_transrate.results._columns import (
     tidy_columns,
 )
 from sklearn_transrate.results._comparison import Comparison
+from sklearn_transrate.results._exchange import ExchangeMixin
 from sklearn_transrate.results._ranking import find_front, rank_scores
 
 __all__ = ["TransferResults"]
 
 
-class TransferResults:
+class TransferResults(ExchangeMixin):
     """Scores, ranks, sizes and times of every candidate of a run.
 
     A table with one row per candidate, an (extractor, layer) pair, in the order in
@@ -162,56 +163,16 @@ class TransferResults:
         }
         return cls(columns, metadata=metadata)
 
-    @classmethod
-    def from_csv(cls, source: Any) -> TransferResults:
-        """Table from a CSV: a path, an open text file, or text of several lines."""
-        return cls(_files.read_csv(_files.read_source(source, text_mark="\n")))
-
-    @classmethod
-    def from_json(cls, source: Any) -> TransferResults:
-        """Table from what `to_json` made: a path, an open text file, or the text.
-
-        Raises ValueError for a format newer than this version reads.
-        """
-        text = _files.read_source(source, text_mark="{")
-        columns, metadata = _files.read_json(text)
-        return cls(columns, metadata=metadata)
-
-    @classmethod
-    def from_frame(cls, frame: Any) -> TransferResults:
-        """Table from a pandas or polars data frame; a pandas index is not read."""
-        return cls(_files.read_frame(frame))
-
     def to_records(self) -> list[dict[str, Any]]:
-        """One dict per candidate, in listing order, of plain Python values."""
+        """Table as one dict per candidate.
+
+        Returns
+        -------
+        records : list of dict
+            In listing order, of plain Python values; a count is an int where it is
+            known. `from_records` reads an equal table.
+        """
         return [self[row] for row in range(len(self))]
-
-    def to_frame(self) -> Any:
-        """A pandas data frame; counts are integers where all of them are known."""
-        return _files.write_frame(self._columns)
-
-    def to_csv(self, path: Any = None) -> str | None:
-        """CSV text, or None after writing it to `path`; `metadata` has no place in it.
-
-        Numbers keep every digit: `from_csv` reads an equal table.
-        """
-        return _files.write_or_return(_files.write_csv(self._columns), path)
-
-    def to_json(self, path: Any = None) -> str | None:
-        """JSON text, or None after writing it to `path`; nan becomes null.
-
-        `from_json` reads an equal table with the same `metadata`.
-        """
-        text = _files.write_json(self._columns, self.metadata)
-        return _files.write_or_return(text, path)
-
-    def to_markdown(self) -> str:
-        """A Markdown table as GitHub reads them, best first."""
-        return _render.markdown_table(self)
-
-    def to_html(self, path: Any = None) -> str | None:
-        """A page that needs no other file, or None after writing it to `path`."""
-        return _files.write_or_return(_render.html_page(self), path)
 
     @property
     def columns(self) -> list[str]:
@@ -228,7 +189,23 @@ class TransferResults:
         return self.columns
 
     def best_index(self, metric: str | None = None) -> int:
-        """Row of the best candidate, the first listed of tied ones, for `best`."""
+        """Row of the best candidate; of tied ones, the first listed.
+
+        Parameters
+        ----------
+        metric : str, optional
+            Whose ranks to use; the first metric by default.
+
+        Returns
+        -------
+        row : int
+            Its place in the listing.
+
+        Raises
+        ------
+        ValueError
+            If no candidate has a score.
+        """
         score, rank = self._score_and_rank(metric)
         known = np.flatnonzero(~np.isnan(score))
         if not known.size:
@@ -260,14 +237,39 @@ class TransferResults:
         return self[self.best_index(metric)]
 
     def sort(self, metric: str | None = None) -> TransferResults:
-        """The same rows best first; without a score, failed ones come last."""
+        """The same rows, best first.
+
+        Parameters
+        ----------
+        metric : str, optional
+            Whose ranks to use; the first metric by default.
+
+        Returns
+        -------
+        ordered : TransferResults
+            Candidates without a score come last, and failed ones behind the others
+            of them. Otherwise tied candidates keep their order.
+        """
         score, rank = self._score_and_rank(metric)
         unknown = np.isnan(score)
         failed = unknown & (self._columns["status"] == "failed")
         return self._take(np.lexsort((rank, failed, unknown)))
 
     def top(self, k: int, metric: str | None = None) -> TransferResults:
-        """The `k` best rows, best first; fewer where the table has fewer."""
+        """The best rows, best first.
+
+        Parameters
+        ----------
+        k : int
+            How many; all of them where the table has fewer.
+        metric : str, optional
+            Whose ranks to use; the first metric by default.
+
+        Returns
+        -------
+        best : TransferResults
+            With the ranks that they have in the whole table.
+        """
         if index(k) < 0:
             raise ValueError(f"'k' must be 0 or larger, got {k}.")
         return self.sort(metric)[:k]
