@@ -108,6 +108,26 @@ class TransferMetric(BaseEstimator):
         """
         return self.requires
 
+    def resolve_task(self, y) -> str:
+        """Decide what kind of target this metric takes y for.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Checked targets.
+
+        Returns
+        -------
+        task : {"classification", "multilabel", "regression"}
+
+        Raises
+        ------
+        ValueError
+            If the metric has no meaning for such a target.
+        """
+        wanted = getattr(self, "task", "auto")
+        return infer_task(y, wanted, self.tasks, name=type(self).__name__)
+
     # -- the estimator ---------------------------------------------------------
 
     def fit(self, X, y, sample_weight=None) -> Self:
@@ -295,9 +315,7 @@ class TransferMetric(BaseEstimator):
 
     def _summarise(self, X, y, weights, task=None):
         """Fill the required statistics from checked rows."""
-        if task is None:
-            wanted = getattr(self, "task", "auto")
-            task = infer_task(y, wanted, self.tasks, name=type(self).__name__)
+        task = task or self.resolve_task(y)
         return {
             name: empty.from_batch(X, y, weights, **empty.config)
             for name, empty in self.required_statistics(task).items()
