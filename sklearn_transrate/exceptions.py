@@ -34,7 +34,7 @@ class SwappedArgumentsError(ValueError):
 
 
 class UnknownMetricError(ValueError):
-    """No metric of that name is registered."""
+    """No metric of that name is registered, or in these results."""
 
 
 class LayerNotFoundError(ValueError):

@@ -1,1 +1,8 @@
-""""""
+"""Stage 4: candidates in, scores and a winner out."""
+
+from sklearn_transrate.model_selection._selector import (
+    TransferSelector,
+    make_transfer_selector,
+)
+
+__all__ = ["TransferSelector", "make_transfer_selector"]

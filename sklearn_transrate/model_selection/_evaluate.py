@@ -1,0 +1,320 @@
+"""One extractor: its features, its statistics, its scores, and its failure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from sklearn_transrate._lib.sklearn_compat import _safe_indexing
+from sklearn_transrate._lib.validation import check_features
+from sklearn_transrate.model_selection._candidates import Source
+from sklearn_transrate.model_selection._resume import StatisticsStore
+from sklearn_transrate.model_selection._scoring import Scoring
+from sklearn_transrate.statistics import Statistic, accumulate
+
+__all__ = ["Evaluation", "Plan", "evaluate_source"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do with every source; the same for all of them.
+
+    Attributes
+    ----------
+    scorings : sequence of Scoring
+        Named metrics and scorers.
+    required : sequence of Statistic
+        Empty statistics that all the metrics can be read from.
+    splits : sequence of (train, test), or None
+        Row numbers of the folds on which sources that learn are scored.
+    sample_weight : ndarray or None
+        Weights of the rows.
+    batch_size : int or "auto"
+        Rows that a layered extractor takes at a time.
+    keep_features : bool
+        Whether the caller wants the features of the winner.
+    raise_errors : bool
+        Whether an error ends the selection.
+    store : StatisticsStore or None
+        Where finished statistics are kept.
+    """
+
+    scorings: Sequence[Scoring]
+    required: Sequence[Statistic]
+    splits: Sequence[tuple[np.ndarray, np.ndarray]] | None = None
+    sample_weight: np.ndarray | None = None
+    batch_size: int | str = "auto"
+    keep_features: bool = False
+    raise_errors: bool = False
+    store: StatisticsStore | None = None
+
+
+@dataclass
+class Evaluation:
+    """What came of one source.
+
+    Attributes
+    ----------
+    records : list of dict
+        One flat record for each layer.
+    extractor : transformer or None
+        The source's extractor, fitted; None if its statistics were resumed.
+    features : ndarray or None
+        What it made of the rows, where they were wanted and not layered.
+    error : Exception or None
+        What ended it.
+    """
+
+    records: list[dict[str, Any]]
+    extractor: Any = None
+    features: Any = None
+    error: Exception | None = None
+
+
+@dataclass
+class _Pass:
+    """Statistics of one source by layer and fold, and what they cost."""
+
+    statistics: dict[str | None, dict[str, Statistic]]
+    facts: dict[str, Any] = field(default_factory=dict)
+    extractor: Any = None
+    features: Any = None
+
+
+def evaluate_source(
+    source: Source, X, y, plan: Plan, fit_params=None, context=None
+) -> Evaluation:
+    """Score every layer of one extractor.
+
+    Parameters
+    ----------
+    source : Source
+        A named extractor, owned by this call.
+    X, y
+        Inputs and checked labels.
+    plan : Plan
+        What to do.
+    fit_params : mapping of method name to dict, default=None
+        Routed metadata for "fit", "transform" and "fit_transform".
+    context : CallbackContext, default=None
+        Where callbacks are told of it.
+
+    Returns
+    -------
+    evaluation : Evaluation
+        With the error in place of scores, if there was one.
+    """
+    try:
+        done = _resume(source, plan)
+        if done is None:
+            done = _run(source, X, y, plan, fit_params or {}, context)
+            if plan.store is not None:
+                plan.store.save(source, done.statistics, done.facts)
+        records = [
+            _record(source, layer, done, X, y, plan) for layer in done.statistics
+        ]
+    except Exception as error:
+        if plan.raise_errors:
+            raise
+        return Evaluation([_failure(source, error)], error=error)
+    return Evaluation(records, done.extractor, done.features)
+
+
+def _resume(source: Source, plan: Plan) -> _Pass | None:
+    if plan.store is None:
+        return None
+    saved = plan.store.load(source)
+    return None if saved is None else _Pass(*saved)
+
+
+def _run(source, X, y, plan, fit_params, context) -> _Pass:
+    empty = dict(enumerate(plan.required))
+    if source.is_layered:
+        return _run_layers(source, X, y, plan, fit_params, context, empty)
+    start = time.perf_counter()
+    extractor, Z, fitted = _fit_transform(source.extractor, X, y, fit_params, context)
+    end = time.perf_counter()
+    facts = {"fit_time": fitted - start, "transform_time": end - fitted}
+    if plan.splits is None or source.is_pretrained:
+        rows = [(slice(None), Z)]
+    else:
+        rows = _held_out(source, X, y, plan, fit_params)
+    statistics: dict[str, Statistic] = {}
+    for fold, (index, features) in enumerate(rows):
+        weight = None if plan.sample_weight is None else plan.sample_weight[index]
+        features = _checked(features, source.name)
+        batch = (features, y[index]) if weight is None else (features, y[index], weight)
+        for key, statistic in accumulate([batch], empty)[None].items():
+            statistics[f"{fold}.{key}"] = statistic
+    facts["widths"] = [[None, features.shape[1]]]
+    return _Pass(
+        {None: statistics}, facts, extractor, Z if plan.keep_features else None
+    )
+
+
+def _run_layers(source, X, y, plan, fit_params, context, empty) -> _Pass:
+    """Take all layers from one pass, a batch at a time."""
+    start = time.perf_counter()
+    with _propagate(context, source.extractor):
+        extractor = source.extractor.fit(X, y, **fit_params.get("fit", {}))
+    fitted = time.perf_counter()
+    batch_size = None if plan.batch_size == "auto" else plan.batch_size
+    clock = {"spent": 0.0}
+    widths: dict[str, int] = {}
+
+    def batches() -> Iterator[tuple]:
+        position = 0
+        stream = iter(extractor.iter_features(X, y, batch_size=batch_size))
+        while True:
+            before = time.perf_counter()
+            item = next(stream, None)
+            clock["spent"] += time.perf_counter() - before
+            if item is None:
+                return
+            features, labels = item
+            features = {
+                layer: _checked(Z, f"{source.name} / {layer}")
+                for layer, Z in features.items()
+            }
+            widths.update({layer: Z.shape[1] for layer, Z in features.items()})
+            rows = slice(position, position + len(labels))
+            position = rows.stop
+            if plan.sample_weight is None:
+                yield features, labels
+            else:
+                yield features, labels, plan.sample_weight[rows]
+
+    filled = accumulate(batches(), empty)
+    if not filled:
+        raise ValueError(
+            f"Expected features from {source.name!r}, got no batch. Choose at least "
+            "one layer and pass at least one sample."
+        )
+    statistics = {
+        layer: {f"0.{key}": statistic for key, statistic in named.items()}
+        for layer, named in filled.items()
+    }
+    facts = {
+        "fit_time": fitted - start,
+        "transform_time": clock["spent"],
+        "widths": list(map(list, widths.items())),
+    }
+    return _Pass(statistics, facts, extractor)
+
+
+def _fit_transform(extractor, X, y, fit_params, context=None):
+    """Fit and transform, by fit_transform where there is one.
+
+    The two may differ, as in target encoders that cross-fit: what `fit_transform`
+    returns is what the next step of a pipeline would be trained on.
+    """
+    with _propagate(context, extractor):
+        if hasattr(extractor, "fit_transform"):
+            Z = extractor.fit_transform(X, y, **fit_params.get("fit_transform", {}))
+            return extractor, Z, time.perf_counter()
+        extractor.fit(X, y, **fit_params.get("fit", {}))
+    fitted = time.perf_counter()
+    return extractor, extractor.transform(X, **fit_params.get("transform", {})), fitted
+
+
+def _held_out(source, X, y, plan, fit_params):
+    """Yield each fold's rows and their features by a copy fitted on the others."""
+    n_samples = len(y)
+    for train, test in plan.splits:
+        own = {
+            key: value[train]
+            if len(np.shape(value)) and len(value) == n_samples
+            else value
+            for key, value in fit_params.get("fit", {}).items()
+        }
+        extractor = clone(source.extractor)
+        extractor.fit(_safe_indexing(X, train), y[train], **own)
+        yield test, extractor.transform(_safe_indexing(X, test))
+
+
+def _propagate(context, extractor):
+    if context is None:
+        return nullcontext()
+    return context.propagate_callback_context(extractor)
+
+
+def _checked(Z, name: str):
+    """Return features as a finite 2-d array."""
+    if hasattr(Z, "to_numpy"):
+        Z = Z.to_numpy()
+    elif hasattr(Z, "toarray"):
+        Z = Z.toarray()
+    Z = np.asarray(Z)
+    if Z.ndim == 1:
+        Z = Z[:, None]
+    return check_features(Z, name=f"Scoring of candidate {name!r}")
+
+
+def _record(source, layer, done: _Pass, X, y, plan: Plan) -> dict[str, Any]:
+    """Score one layer; a metric that fails leaves NaN and its reason."""
+    named = done.statistics[layer]
+    folds: dict[str, list[Statistic]] = {}
+    for key, statistic in named.items():
+        folds.setdefault(key.partition(".")[0], []).append(statistic)
+    start = time.perf_counter()
+    scores, problems = {}, []
+    for scoring in plan.scorings:
+        try:
+            score, std_error = _score(scoring, folds, done.extractor, layer, X, y, plan)
+        except Exception as error:
+            if plan.raise_errors or len(plan.scorings) == 1:
+                raise
+            score, std_error = np.nan, np.nan
+            problems.append((scoring.name, error))
+        scores[f"score_{scoring.name}"] = score
+        scores[f"std_error_{scoring.name}"] = std_error
+    if len(problems) == len(plan.scorings):
+        raise problems[0][1]
+    return {
+        "candidate": source.candidate(layer),
+        "extractor": source.name,
+        "layer": layer,
+        **scores,
+        "n_samples": sum(statistics[0].n_samples for statistics in folds.values())
+        if named
+        else len(y),
+        "n_features": dict(map(tuple, done.facts["widths"]))[layer],
+        "fit_time": done.facts["fit_time"],
+        "transform_time": done.facts["transform_time"],
+        "score_time": time.perf_counter() - start,
+        "status": "ok",
+        "error": "; ".join(f"{name}: {_text(error)}" for name, error in problems),
+    }
+
+
+def _score(scoring, folds, extractor, layer, X, y, plan) -> tuple[float, float]:
+    if scoring.metric is not None:
+        results = [scoring.metric.evaluate(statistics) for statistics in folds.values()]
+        std_error = results[0].std_error if len(results) == 1 else np.nan
+        return float(np.mean([result.score for result in results])), float(std_error)
+    if layer is not None:
+        extractor = extractor.with_layer(layer)
+    params = {}
+    if plan.sample_weight is not None:
+        params["sample_weight"] = plan.sample_weight
+    return float(scoring.scorer(extractor, X, y, **params)), np.nan
+
+
+def _failure(source: Source, error: Exception) -> dict[str, Any]:
+    return {
+        "candidate": source.name,
+        "extractor": source.name,
+        "layer": None,
+        "status": "failed",
+        "error": _text(error),
+    }
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,478 @@
+"""The selector: which extractor, and which of its layers, to transfer."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import clone
+from sklearn.model_selection import check_cv
+from sklearn.utils import Bunch, check_random_state
+from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from sklearn_transrate._lib.labels import encode_labels, labels_to_array
+from sklearn_transrate._lib.sampling import resolve_n_samples, stratified_subset
+from sklearn_transrate._lib.sklearn_compat import (
+    _safe_indexing,
+    with_callbacks,
+)
+from sklearn_transrate._lib.validation import check_targets
+from sklearn_transrate.exceptions import CandidateFailedWarning
+from sklearn_transrate.model_selection._base import BaseTransferSelector
+from sklearn_transrate.model_selection._candidates import (
+    Source,
+    check_extractors,
+    make_sources,
+)
+from sklearn_transrate.model_selection._evaluate import (
+    Evaluation,
+    Plan,
+    evaluate_source,
+)
+from sklearn_transrate.model_selection._resume import StatisticsStore
+from sklearn_transrate.model_selection._scoring import Scoring, resolve_scoring
+from sklearn_transrate.results import TransferResults
+from sklearn_transrate.statistics import cheapest_cover
+
+__all__ = ["TransferSelector", "make_transfer_selector"]
+
+
+class TransferSelector(BaseTransferSelector):
+    """Choose the feature extractor, and its layer, that transfers best.
+
+    Scores the features that every candidate makes of the same labelled samples, and
+    becomes the best one: a transformer that runs the winner, anywhere in a pipeline.
+
+    Parameters
+    ----------
+    extractors : list of (str, transformer)
+        Candidates. Each layer of a layered extractor is a candidate of its own. A
+        transformer may be ``"passthrough"`` for the inputs as they are, or
+        ``"drop"``. Pretrained ones go in as they are: layered extractors and
+        scikit-learn's `FrozenEstimator` are never copied or refitted; any other
+        transformer is cloned and fitted to the samples.
+    scoring : str, TransferMetric, callable, or list or dict of them, \
+default="transrate"
+        What to score by: names as `get_metric_names` lists them, metrics, functions
+        ``(features, y) -> float``, or scorers ``(estimator, X, y) -> float``. Of
+        several, the first decides unless `refit` says otherwise.
+    refit : bool, str or callable, default=True
+        The name of the scoring that decides, or a function from `results_` to the
+        index of the winner. False only ranks: there is no `transform` then.
+    cv : int, splitter or iterable, default=None
+        Folds for transformers that learn from y: each scores on rows that it was
+        not fitted to, averaged over folds. Class folds are stratified. None scores
+        the rows that were fitted, which is what pretrained extractors need.
+    max_samples : int or float, default=None
+        Score on a stratified subsample of at most so many rows, or that share of
+        them; the winner is then fitted to all rows.
+    batch_size : int or "auto", default="auto"
+        Rows that layered extractors take at a time; "auto" leaves it to them.
+    n_jobs : int, default=None
+        Candidates evaluated at the same time.
+    memory : str, path-like or joblib.Memory, default=None
+        A folder that keeps the statistics of finished candidates. A ranking that was
+        killed takes them from there when it is started again.
+    error_score : "raise" or numeric, default=np.nan
+        What a candidate that fails scores; it stays in the table with its error.
+        "raise" stops at the first failure.
+    random_state : int, RandomState instance or None, default=None
+        Chooses the subsample. Pass an int for the same table every time.
+    verbose : int, default=0
+        If positive, tell on standard error which candidates are done.
+
+    Attributes
+    ----------
+    results_ : TransferResults
+        The table: one row for each candidate.
+    cv_results_ : dict of ndarray
+        The same by the names that scikit-learn's searches use.
+    best_index_ : int
+        Row of the winner.
+    best_name_ : str
+        Name of the winning extractor.
+    best_layer_ : str or None
+        Its winning layer; None if it has no layers.
+    best_score_ : float
+        Its score by the metric that decided.
+    best_estimator_ : transformer
+        The winner, fitted, restricted to its layer. Not with ``refit=False``.
+    extractors_ : list of (str, transformer)
+        All extractors that were evaluated here, fitted.
+    named_extractors_ : Bunch
+        The same by name.
+    scorer_ : TransferMetric or callable
+        What decided.
+    classes_ : ndarray of shape (n_classes,)
+        Labels seen, sorted; only for classification.
+    n_features_in_ : int
+        Width of X, where X is two-dimensional.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, where they all are strings.
+
+    See Also
+    --------
+    TransRateScorer : The metric inside scikit-learn's own searches.
+    make_transfer_selector : Names the candidates by itself.
+
+    Notes
+    -----
+    Of candidates that tie to nine digits, the first listed wins. Cost: one pass of
+    every extractor over the samples, whatever the number of layers and metrics, and
+    the metrics' own.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.preprocessing import Normalizer
+    >>> from sklearn_transrate import TransferSelector
+    >>> X, y = load_digits(return_X_y=True)
+    >>> selector = TransferSelector(
+    ...     [("raw", "passthrough"), ("pca", PCA(8)), ("unit", Normalizer())]
+    ... ).fit(X, y)
+    >>> selector.best_name_, round(selector.best_score_, 4)
+    ('pca', 0.6177)
+    >>> selector.transform(X).shape
+    (1797, 8)
+    """
+
+    def __init__(
+        self,
+        extractors,
+        *,
+        scoring="transrate",
+        refit=True,
+        cv=None,
+        max_samples=None,
+        batch_size="auto",
+        n_jobs=None,
+        memory=None,
+        error_score=np.nan,
+        random_state=None,
+        verbose=0,
+    ):
+        self.extractors = extractors
+        self.scoring = scoring
+        self.refit = refit
+        self.cv = cv
+        self.max_samples = max_samples
+        self.batch_size = batch_size
+        self.n_jobs = n_jobs
+        self.memory = memory
+        self.error_score = error_score
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # -- fitting ---------------------------------------------------------------
+
+    @with_callbacks
+    def fit(self, X, y, **params):
+        """Score all candidates and become the best.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or any inputs
+            What the extractors take: arrays, frames, texts, images.
+        y : array-like of shape (n_samples,)
+            Target labels.
+        **params : dict
+            Metadata for the candidates and the metric. Without metadata routing,
+            only `sample_weight`, which goes to the metric.
+
+        Returns
+        -------
+        self : TransferSelector
+        """
+        self._fit(X, y, params, keep_features=False)
+        return self
+
+    @with_callbacks
+    def fit_transform(self, X, y, **params):
+        """Score all candidates and return the features of the best.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or any inputs
+            What the extractors take.
+        y : array-like of shape (n_samples,)
+            Target labels.
+        **params : dict
+            As in `fit`.
+
+        Returns
+        -------
+        X_transformed : array-like of shape (n_samples, n_features_out)
+            What the winner made of X when it was fitted.
+        """
+        if self.refit is False:
+            raise ValueError(
+                "Expected 'refit' to name what decides, got False: there is no winner "
+                "to transform with. Use fit, or refit=True."
+            )
+        features = self._fit(X, y, params, keep_features=True)
+        return self.best_estimator_.transform(X) if features is None else features
+
+    def _fit(self, X, y, params, *, keep_features):
+        check_extractors(self.extractors)
+        self._validate_names([name for name, _ in self.extractors])
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but "
+                "the target y is None."
+            )
+        validate_data(self, X, skip_check_array=True)
+        y = check_targets(y, X, name=type(self).__name__, multi_output=True)
+        scorings = resolve_scoring(self.scoring)
+        decisive = self._decisive(scorings)
+        routed, weight = self._route(params, X, scorings)
+        rows, X_scored, y_scored, weight = self._subsample(X, y, weight)
+        plan = self._plan(scorings, X_scored, y_scored, weight, keep_features, routed)
+        sources = make_sources(self.extractors)
+        self._pass_output_on(sources)
+        root = self._init_callback_context(
+            max_subtasks=len(sources), sequential_subtasks=False
+        ).call_on_fit_task_begin(estimator=self, X=X, y=y)
+        evaluations = self._evaluate(
+            sources, _read_only(X_scored), y_scored, plan, routed, root
+        )
+        self._raise_if_all_failed(sources, evaluations)
+        self._collect(sources, evaluations, scorings, y)
+        self._choose(decisive)
+        features = None
+        if self.refit is not False:
+            features = self._become_best(X, y, rows, sources, evaluations, routed)
+        root.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return features
+
+    def _decisive(self, scorings: list[Scoring]) -> Scoring:
+        if not isinstance(self.refit, str):
+            return scorings[0]
+        for scoring in scorings:
+            if scoring.name == self.refit:
+                return scoring
+        raise ValueError(
+            f"Expected 'refit' to be one of {[s.name for s in scorings]}, got "
+            f"{self.refit!r}."
+        )
+
+    def _route(self, params, X, scorings):
+        """Return each child's metadata, and the metrics' sample weight."""
+        weight = params.get("sample_weight")
+        if get_config()["enable_metadata_routing"]:
+            routed = process_routing(self, "fit", **params) if params else {}
+            asked = [
+                routed.get(f"scoring_{s.name}", {}).get("score", {}) for s in scorings
+            ]
+            # Statistics are shared, so one metric's request is every metric's.
+            weight = next((a["sample_weight"] for a in asked if a), None)
+        else:
+            routed = {}
+            unknown = set(params) - {"sample_weight"}
+            if unknown:
+                raise TypeError(
+                    f"Expected only 'sample_weight' without metadata routing, got "
+                    f"{sorted(unknown)}. Enable it with "
+                    "sklearn.set_config(enable_metadata_routing=True)."
+                )
+        if weight is not None:
+            weight = _check_sample_weight(
+                weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+        return routed, weight
+
+    def _subsample(self, X, y, weight):
+        n = resolve_n_samples(self.max_samples, len(y))
+        if n == len(y):
+            return None, X, y, weight
+        codes = encode_labels(y)[1] if y.ndim == 1 else np.zeros(len(y), dtype=int)
+        rows = stratified_subset(codes, n, check_random_state(self.random_state))
+        return (
+            rows,
+            _safe_indexing(X, rows),
+            y[rows],
+            None if weight is None else weight[rows],
+        )
+
+    def _plan(self, scorings, X, y, weight, keep_features, routed) -> Plan:
+        required = cheapest_cover(
+            wanted for scoring in scorings for wanted in scoring.required(y)
+        )
+        splits = None
+        if self.cv is not None:
+            classifier = y.ndim == 1 and y.dtype.kind != "f"
+            cv = check_cv(self.cv, y, classifier=classifier)
+            splits = list(cv.split(X, y))
+        store = None
+        if self.memory is not None and all(s.metric is not None for s in scorings):
+            kinds = [(type(s).__name__, s.config) for s in required]
+            store = StatisticsStore(
+                self.memory, (X, y, weight, splits, kinds, self.batch_size, routed)
+            )
+        return Plan(
+            scorings,
+            required,
+            splits=splits,
+            sample_weight=weight,
+            batch_size=self.batch_size,
+            keep_features=keep_features and self.max_samples is None,
+            raise_errors=isinstance(self.error_score, str),
+            store=store,
+        )
+
+    def _pass_output_on(self, sources: list[Source]) -> None:
+        chosen = getattr(self, "_sklearn_output_config", None)
+        for source in sources if chosen else ():
+            if hasattr(source.extractor, "set_output") and not source.is_pretrained:
+                source.extractor.set_output(**chosen)
+
+    def _evaluate(self, sources, X, y, plan, routed, root) -> list[Evaluation]:
+        tasks = []
+        for number, source in enumerate(sources):
+            context = root.subcontext(task_name=source.name, task_id=number)
+            tasks.append(
+                delayed(_evaluate_one)(
+                    self, source, X, y, plan, routed.get(source.name, {}), context
+                )
+            )
+        return Parallel(n_jobs=self.n_jobs)(tasks)
+
+    @staticmethod
+    def _raise_if_all_failed(sources, evaluations) -> None:
+        failed = [e for e in evaluations if e.error is not None]
+        if len(failed) == len(evaluations):
+            error = failed[0].error
+            error.add_note(
+                f"All {len(failed)} candidates failed; this is the error of the first, "
+                f"{sources[0].name!r}."
+            )
+            raise error
+        for source, evaluation in zip(sources, evaluations, strict=True):
+            if evaluation.error is not None:
+                warnings.warn(
+                    f"Candidate {source.name!r} failed and is left without a score: "
+                    f"{evaluation.records[0]['error']}. Pass error_score='raise' to "
+                    "stop at the first failure.",
+                    CandidateFailedWarning,
+                    stacklevel=5,
+                )
+
+    def _collect(self, sources, evaluations, scorings, y) -> None:
+        records = [record for e in evaluations for record in e.records]
+        for record in records:
+            if record["status"] == "failed" and not isinstance(self.error_score, str):
+                for scoring in scorings:
+                    record[f"score_{scoring.name}"] = float(self.error_score)
+        self.results_ = TransferResults.from_records(
+            records,
+            metrics=[scoring.name for scoring in scorings],
+            metadata={"scoring": {s.name: repr(s.consumer) for s in scorings}},
+        )
+        for source, evaluation in zip(sources, evaluations, strict=True):
+            if source.is_pretrained and evaluation.extractor is not None:
+                # Another process hands back a copy of the user's model.
+                evaluation.extractor = source.extractor
+        self.extractors_ = [
+            (source.name, evaluation.extractor)
+            for source, evaluation in zip(sources, evaluations, strict=True)
+            if evaluation.extractor is not None
+        ]
+        self.named_extractors_ = Bunch(**dict(self.extractors_))
+        if y.ndim == 1 and y.dtype.kind != "f":
+            self.classes_ = labels_to_array(encode_labels(y)[0])
+
+    def _choose(self, decisive: Scoring) -> None:
+        if callable(self.refit):
+            index = int(self.refit(self.results_))
+            if not 0 <= index < len(self.results_):
+                raise IndexError(
+                    f"Expected 'refit' to return the index of one of "
+                    f"{len(self.results_)} candidates, got {index}."
+                )
+        else:
+            index = self.results_.best_index(decisive.name)
+        best = self.results_[index]
+        self.best_index_ = index
+        self.best_name_ = best["extractor"]
+        self.best_layer_ = best["layer"]
+        self.best_score_ = best[f"score_{decisive.name}"]
+        self.scorer_ = decisive.consumer
+
+    def _become_best(self, X, y, rows, sources, evaluations, routed):
+        """Set the winner, fitted to all rows; return its features if they are known."""
+        names = [source.name for source in sources]
+        number = names.index(self.best_name_)
+        source, evaluation = sources[number], evaluations[number]
+        extractor, features = evaluation.extractor, evaluation.features
+        resumed = extractor is None
+        if (resumed or rows is not None) and not source.is_pretrained:
+            extractor = clone(source.extractor)
+            fit_params = routed.get(source.name, {}).get("fit", {})
+            extractor.fit(_read_only(X), y, **fit_params)
+            features = None
+        elif resumed:
+            extractor = source.extractor.fit(X, y)
+        if source.is_layered:
+            extractor = extractor.with_layer(self.best_layer_)
+        self.best_estimator_ = extractor
+        return features
+
+
+def make_transfer_selector(*extractors, **params) -> TransferSelector:
+    """Selector of candidates that are named after their classes.
+
+    Parameters
+    ----------
+    *extractors : transformer
+        Candidates.
+    **params : dict
+        Parameters of `TransferSelector`.
+
+    Returns
+    -------
+    selector : TransferSelector
+
+    See Also
+    --------
+    TransferSelector : Takes names as well.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_transrate import make_transfer_selector
+    >>> selector = make_transfer_selector(PCA(2), PCA(3), StandardScaler())
+    >>> [name for name, _ in selector.extractors]
+    ['pca-1', 'pca-2', 'standardscaler']
+    """
+    names = [
+        item if isinstance(item, str) else type(item).__name__.lower()
+        for item in extractors
+    ]
+    unique = [
+        f"{name}-{names[: i + 1].count(name)}" if names.count(name) > 1 else name
+        for i, name in enumerate(names)
+    ]
+    return TransferSelector(list(zip(unique, extractors, strict=True)), **params)
+
+
+def _read_only(X):
+    """Make candidates that work in place copy, so that each sees the same inputs."""
+    if isinstance(X, np.ndarray) and X.flags.writeable:
+        X = X.view()
+        X.flags.writeable = False
+    return X
+
+
+def _evaluate_one(selector, source, X, y, plan, fit_params, context) -> Evaluation:
+    context.call_on_fit_task_begin(estimator=selector, X=X, y=y)
+    evaluation = evaluate_source(source, X, y, plan, fit_params, context)
+    context.call_on_fit_task_end(estimator=selector, X=X, y=y)
+    if selector.verbose:
+        best = evaluation.records[0]
+        print(f"[TransferSelector] {source.name}: {best['status']}", file=sys.stderr)
+    return evaluation
