@@ -98,7 +98,7 @@ def _shape(array: Any) -> tuple[int, ...]:
     if sparse.issparse(array) or hasattr(array, "shape"):
         return tuple(array.shape)
     try:
-        return np.shape(array)
+        return np.asarray(array).shape
     except ValueError:  # ragged: let the real check say so
         return (len(array),)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,45 +14,10 @@ from sklearn.base import clone
 from sklearn_transrate._lib.sklearn_compat import _safe_indexing
 from sklearn_transrate._lib.validation import check_features
 from sklearn_transrate.model_selection._candidates import Source
-from sklearn_transrate.model_selection._resume import StatisticsStore
-from sklearn_transrate.model_selection._scoring import Scoring
+from sklearn_transrate.model_selection._plan import Plan
 from sklearn_transrate.statistics import Statistic, accumulate
 
-__all__ = ["Evaluation", "Plan", "evaluate_source"]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to do with every source; the same for all of them.
-
-    Attributes
-    ----------
-    scorings : sequence of Scoring
-        Named metrics and scorers.
-    required : sequence of Statistic
-        Empty statistics that all the metrics can be read from.
-    splits : sequence of (train, test), or None
-        Row numbers of the folds on which sources that learn are scored.
-    sample_weight : ndarray or None
-        Weights of the rows.
-    batch_size : int or "auto"
-        Rows that a layered extractor takes at a time.
-    keep_features : bool
-        Whether the caller wants the features of the winner.
-    raise_errors : bool
-        Whether an error ends the selection.
-    store : StatisticsStore or None
-        Where finished statistics are kept.
-    """
-
-    scorings: Sequence[Scoring]
-    required: Sequence[Statistic]
-    splits: Sequence[tuple[np.ndarray, np.ndarray]] | None = None
-    sample_weight: np.ndarray | None = None
-    batch_size: int | str = "auto"
-    keep_features: bool = False
-    raise_errors: bool = False
-    store: StatisticsStore | None = None
+__all__ = ["Evaluation", "evaluate_source"]
 
 
 @dataclass
@@ -228,9 +193,7 @@ def _held_out(source, X, y, plan, fit_params):
     n_samples = len(y)
     for train, test in plan.splits:
         own = {
-            key: value[train]
-            if len(np.shape(value)) and len(value) == n_samples
-            else value
+            key: value[train] if _is_per_row(value, n_samples) else value
             for key, value in fit_params.get("fit", {}).items()
         }
         extractor = clone(source.extractor)
@@ -238,8 +201,12 @@ def _held_out(source, X, y, plan, fit_params):
         yield test, extractor.transform(_safe_indexing(X, test))
 
 
+def _is_per_row(value, n_samples: int) -> bool:
+    return hasattr(value, "__len__") and len(value) == n_samples
+
+
 def _propagate(context, extractor):
-    if context is None:
+    if context is None or not hasattr(extractor, "set_callbacks"):
         return nullcontext()
     return context.propagate_callback_context(extractor)
 

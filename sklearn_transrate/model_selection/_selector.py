@@ -8,14 +8,12 @@ import warnings
 import numpy as np
 from sklearn import get_config
 from sklearn.base import clone
-from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from sklearn_transrate._lib.labels import encode_labels, labels_to_array
-from sklearn_transrate._lib.sampling import resolve_n_samples, stratified_subset
 from sklearn_transrate._lib.sklearn_compat import (
     _safe_indexing,
     with_callbacks,
@@ -30,13 +28,15 @@ from sklearn_transrate.model_selection._candidates import (
 )
 from sklearn_transrate.model_selection._evaluate import (
     Evaluation,
-    Plan,
     evaluate_source,
 )
-from sklearn_transrate.model_selection._resume import StatisticsStore
+from sklearn_transrate.model_selection._plan import (
+    choose_rows,
+    is_labels,
+    make_plan,
+)
 from sklearn_transrate.model_selection._scoring import Scoring, resolve_scoring
 from sklearn_transrate.results import TransferResults
-from sklearn_transrate.statistics import cheapest_cover
 
 __all__ = ["TransferSelector", "make_transfer_selector"]
 
@@ -230,8 +230,21 @@ default="transrate"
         scorings = resolve_scoring(self.scoring)
         decisive = self._decisive(scorings)
         routed, weight = self._route(params, X, scorings)
-        rows, X_scored, y_scored, weight = self._subsample(X, y, weight)
-        plan = self._plan(scorings, X_scored, y_scored, weight, keep_features, routed)
+        rng = check_random_state(self.random_state)
+        rows = choose_rows(y, self.max_samples, rng)
+        X_scored, y_scored, weight = (
+            part if rows is None or part is None else _safe_indexing(part, rows)
+            for part in (X, y, weight)
+        )
+        plan = make_plan(
+            self,
+            scorings,
+            X_scored,
+            y_scored,
+            weight,
+            routed,
+            keep_features=keep_features and rows is None,
+        )
         sources = make_sources(self.extractors)
         self._pass_output_on(sources)
         root = self._init_callback_context(
@@ -284,45 +297,6 @@ default="transrate"
                 weight, X, dtype=np.float64, ensure_non_negative=True
             )
         return routed, weight
-
-    def _subsample(self, X, y, weight):
-        n = resolve_n_samples(self.max_samples, len(y))
-        if n == len(y):
-            return None, X, y, weight
-        codes = encode_labels(y)[1] if y.ndim == 1 else np.zeros(len(y), dtype=int)
-        rows = stratified_subset(codes, n, check_random_state(self.random_state))
-        return (
-            rows,
-            _safe_indexing(X, rows),
-            y[rows],
-            None if weight is None else weight[rows],
-        )
-
-    def _plan(self, scorings, X, y, weight, keep_features, routed) -> Plan:
-        required = cheapest_cover(
-            wanted for scoring in scorings for wanted in scoring.required(y)
-        )
-        splits = None
-        if self.cv is not None:
-            classifier = y.ndim == 1 and y.dtype.kind != "f"
-            cv = check_cv(self.cv, y, classifier=classifier)
-            splits = list(cv.split(X, y))
-        store = None
-        if self.memory is not None and all(s.metric is not None for s in scorings):
-            kinds = [(type(s).__name__, s.config) for s in required]
-            store = StatisticsStore(
-                self.memory, (X, y, weight, splits, kinds, self.batch_size, routed)
-            )
-        return Plan(
-            scorings,
-            required,
-            splits=splits,
-            sample_weight=weight,
-            batch_size=self.batch_size,
-            keep_features=keep_features and self.max_samples is None,
-            raise_errors=isinstance(self.error_score, str),
-            store=store,
-        )
 
     def _pass_output_on(self, sources: list[Source]) -> None:
         chosen = getattr(self, "_sklearn_output_config", None)
@@ -382,7 +356,7 @@ default="transrate"
             if evaluation.extractor is not None
         ]
         self.named_extractors_ = Bunch(**dict(self.extractors_))
-        if y.ndim == 1 and y.dtype.kind != "f":
+        if is_labels(y):
             self.classes_ = labels_to_array(encode_labels(y)[0])
 
     def _choose(self, decisive: Scoring) -> None:
