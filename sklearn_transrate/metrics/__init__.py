@@ -6,24 +6,40 @@ from sklearn_transrate.metrics._function import FunctionMetric
 from sklearn_transrate.metrics._hscore import HScore, h_score
 from sklearn_transrate.metrics._logme import LogME, logme_score
 from sklearn_transrate.metrics._registry import get_metric, get_metric_names
+from sklearn_transrate.metrics._scorer import TransferScorer, TransRateScorer
+from sklearn_transrate.metrics._scorer_factories import (
+    get_transfer_scorer,
+    get_transfer_scorer_names,
+    make_transfer_scorer,
+    transrate_scorer,
+)
 from sklearn_transrate.metrics._transrate import (
     TransRate,
     transrate_from_eigenvalues,
     transrate_score,
 )
+from sklearn_transrate.metrics._y_first import FeaturesAsPredictions, y_first
 
 __all__ = [
+    "FeaturesAsPredictions",
     "FunctionMetric",
     "HScore",
     "LogME",
     "MetricResult",
     "TransRate",
+    "TransRateScorer",
     "TransferMetric",
+    "TransferScorer",
     "coding_rate",
     "get_metric",
     "get_metric_names",
+    "get_transfer_scorer",
+    "get_transfer_scorer_names",
     "h_score",
     "logme_score",
+    "make_transfer_scorer",
     "transrate_from_eigenvalues",
     "transrate_score",
+    "transrate_scorer",
+    "y_first",
 ]
