@@ -62,6 +62,23 @@ class Statistic(ABC):
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """Rebuild a statistic from the result of `to_arrays`."""
 
+    def summary(self) -> dict[str, Any]:
+        """Return what this statistic knows, however it was put together.
+
+        Two statistics of the same rows agree in it up to rounding, whatever the
+        batches and the merges; the laws compare statistics by it. The state itself
+        will do unless the same knowledge can be stored in several ways.
+
+        Returns
+        -------
+        summary : dict of {str: array-like}
+            Some names have a fixed meaning, which the laws check: "classes",
+            "counts" (sums of weights) and "means" (n_classes, n_features);
+            "scatters" (n_classes, n_features, n_features), "within" (their sum) and
+            "variances" (n_classes, n_features), divided by the counts.
+        """
+        return self.to_arrays()
+
     def merge(self, other: Self) -> Self:
         """Return the summary of both sets of rows; neither argument changes."""
         merged = self.empty(**self.config)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
-import zipfile
+import uuid
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,42 +45,36 @@ def save_statistics(
     Raises
     ------
     TypeError
-        If labels are of a kind that neither numpy nor JSON can hold.
+        If labels are of a kind that neither numpy nor JSON can hold, if metadata are
+        not plain, or if a statistic is not one of this package's.
+
+    See Also
+    --------
+    load_statistics : Read them back.
     """
     arrays: dict[str, np.ndarray] = {}
     entries = []
     for layer, named in statistics.items():
         for name, statistic in named.items():
-            number = len(entries)
-            labels = {}
-            for key, array in statistic.to_arrays().items():
-                if array.dtype == object:
-                    labels[key] = _plain_labels(array)
-                else:
-                    arrays[f"{number}/{key}"] = array
-            entries.append(
-                {
-                    "layer": layer,
-                    "name": name,
-                    "type": type(statistic).__name__,
-                    "labels": labels,
-                }
-            )
+            entry, own = _entry(layer, name, statistic)
+            arrays |= {f"{len(entries)}/{key}": array for key, array in own.items()}
+            entries.append(entry)
     header = {
         "format": FORMAT,
         "version": FORMAT_VERSION,
         "entries": entries,
         "metadata": dict(metadata or {}),
     }
+    arrays["header"] = np.array(json.dumps(header))
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, suffix=".partial")
+    scratch = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
     try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, header=np.array(json.dumps(header)), **arrays)
+        with scratch.open("xb") as file:
+            np.savez(file, **arrays)
         os.replace(scratch, path)
     except BaseException:
-        Path(scratch).unlink(missing_ok=True)
+        scratch.unlink(missing_ok=True)
         raise
 
 
@@ -98,7 +91,9 @@ def load_statistics(
     Returns
     -------
     statistics : dict of {layer: {name: Statistic}}
+        As they were saved.
     metadata : dict
+        What was kept beside them.
 
     Raises
     ------
@@ -106,49 +101,44 @@ def load_statistics(
         If the file is truncated, foreign or of a newer format.
     FileNotFoundError
         If there is no such file.
+
+    See Also
+    --------
+    save_statistics : Write them.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            header = json.loads(str(archive["header"]))
-            if header.get("format") != FORMAT:
-                raise CorruptStatisticsError(
-                    f"{os.fspath(path)!r} is not of this kind."
-                )
-            if header["version"] > FORMAT_VERSION:
-                raise CorruptStatisticsError(
-                    f"{os.fspath(path)!r} has format version {header['version']}, this "
-                    f"release reads up to {FORMAT_VERSION}. Update sklearn-transrate."
-                )
-            arrays = {key: archive[key] for key in archive.files if key != "header"}
-    except FileNotFoundError:
-        raise
-    except CorruptStatisticsError:
-        raise
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        EOFError,
-        zipfile.BadZipFile,
-    ) as e:
-        raise CorruptStatisticsError(
-            f"Cannot read saved statistics from {os.fspath(path)!r}: {e}. The file is "
-            "truncated or was not written by save_statistics. Delete it."
-        ) from e
-    statistics: dict[Hashable, dict[str, Statistic]] = {}
-    for number, entry in enumerate(header["entries"]):
-        prefix = f"{number}/"
-        own = {
-            key.removeprefix(prefix): value
-            for key, value in arrays.items()
-            if key.startswith(prefix)
-        }
-        for key, labels in entry["labels"].items():
-            own[key] = np.array(labels + [None], dtype=object)[:-1]
-        statistic = _TYPES[entry["type"]].from_arrays(own)
-        statistics.setdefault(entry["layer"], {})[entry["name"]] = statistic
-    return statistics, header["metadata"]
+    with open(path, "rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                header = json.loads(str(archive["header"]))
+                _check_header(header)
+                statistics: dict[Hashable, dict[str, Statistic]] = {}
+                for number, entry in enumerate(header["entries"]):
+                    statistic = _read_entry(archive, number, entry)
+                    statistics.setdefault(entry["layer"], {})[entry["name"]] = statistic
+                return statistics, header["metadata"]
+        except MemoryError:
+            raise
+        # Damaged bytes make zip, npy and JSON readers raise errors of any kind.
+        except Exception as error:
+            raise CorruptStatisticsError(
+                f"Cannot read saved statistics from {os.fspath(path)!r}: {error} "
+                "Expected a whole file that save_statistics of this release, or an "
+                "older one, wrote. Accumulate the statistics again."
+            ) from error
+
+
+def _entry(layer, name, statistic) -> tuple[dict, dict[str, np.ndarray]]:
+    """Split a statistic into what the header says of it and its arrays."""
+    kind = type(statistic).__name__
+    if _TYPES.get(kind) is not type(statistic):
+        raise TypeError(
+            f"Cannot save a {kind}, only {sorted(_TYPES)}. Save what its to_arrays() "
+            "returns instead."
+        )
+    state = statistic.to_arrays()
+    labels = {k: _plain_labels(a) for k, a in state.items() if a.dtype == object}
+    own = {key: array for key, array in state.items() if key not in labels}
+    return {"layer": layer, "name": name, "type": kind, "labels": labels}, own
 
 
 def _plain_labels(array: np.ndarray) -> list:
@@ -159,3 +149,26 @@ def _plain_labels(array: np.ndarray) -> list:
                 "Expected strings, numbers or booleans; map the labels to one of them."
             )
     return array.tolist()
+
+
+def _check_header(header: dict) -> None:
+    if header["format"] != FORMAT:
+        raise ValueError(f"Its header names the format {header['format']!r}.")
+    if header["version"] > FORMAT_VERSION:
+        raise ValueError(
+            f"It has format version {header['version']}, and this release reads up to "
+            f"{FORMAT_VERSION}. Update sklearn-transrate."
+        )
+
+
+def _read_entry(archive: Mapping, number: int, entry: dict) -> Statistic:
+    prefix = f"{number}/"
+    state = {
+        key.removeprefix(prefix): archive[key]
+        for key in archive
+        if key.startswith(prefix)
+    }
+    for key, labels in entry["labels"].items():
+        state[key] = np.empty(len(labels), dtype=object)
+        state[key][:] = labels
+    return _TYPES[entry["type"]].from_arrays(state)

@@ -17,16 +17,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from sklearn_transrate._lib.labels import (
-    encode_labels,
-    labels_to_array,
-    sorted_labels,
-)
+from sklearn_transrate._lib.labels import encode_labels, labels_to_array, sorted_labels
 from sklearn_transrate.statistics._base import Statistic
-from sklearn_transrate.statistics._grouping import (
-    checked_weights,
-    class_blocks,
-)
+from sklearn_transrate.statistics._grouping import checked_weights, class_blocks
 from sklearn_transrate.statistics._norms import NormMoments
 from sklearn_transrate.statistics._scatter import Scatter, centred_factor
 
@@ -161,10 +154,8 @@ class ClassMoments(Statistic):
             kept = np.flatnonzero(weights)
             X, codes, weights = X[kept], codes[kept], weights[kept]
             present = np.unique(codes)
-            labels, codes = (
-                [labels[k] for k in present],
-                np.searchsorted(present, codes),
-            )
+            labels = [labels[k] for k in present]
+            codes = np.searchsorted(present, codes)
         if len(X):
             moments._fill(X, labels, codes, weights)
         return moments
@@ -254,10 +245,10 @@ class ClassMoments(Statistic):
 
     def _make_room(self, labels) -> None:
         """Insert empty classes for new labels, keeping the order sorted."""
-        merged = sorted_labels(dict.fromkeys([*self.classes, *labels]))
-        if len(merged) == len(self.classes):
-            return
         old = {label: k for k, label in enumerate(self.classes)}
+        if all(label in old for label in labels):
+            return
+        merged = sorted_labels(dict.fromkeys([*self.classes, *labels]))
         source = np.array([old.get(label, -1) for label in merged])
         known = source >= 0
 
@@ -397,6 +388,22 @@ class ClassMoments(Statistic):
             )
 
     # -- leaving ---------------------------------------------------------------
+
+    def summary(self) -> dict[str, Any]:
+        """Return counts, means and dense second moments."""
+        known = {"n_samples": self.n_samples, "classes": list(self.classes)}
+        if self.n_features is None:
+            return known
+        known |= {"counts": self.counts.copy(), "means": self.means.copy()}
+        if self.scatter == "class":
+            known["scatters"] = np.array([s.dense() for s in self._scatters])
+        elif self.scatter == "pooled":
+            known["within"] = self._scatters[0].dense()
+        else:
+            known["variances"] = self.variances()
+        if self.norms:
+            known |= self._norms._asdict()
+        return known
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the state as arrays; labels keep their type where they share one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -96,6 +96,11 @@ class RowSample(Statistic):
         """
         sample = cls(max_samples=max_samples, seed=seed)
         X, y = np.array(X), _targets(y)
+        if X.ndim != 2 or len(X) != len(y):
+            raise ValueError(
+                f"Expected one target per row of a 2-d array, got features of shape "
+                f"{X.shape} and targets of shape {y.shape}."
+            )
         weights = checked_weights(sample_weight, len(X))
         if weights is not None and not weights.all():
             kept = np.flatnonzero(weights)
@@ -113,7 +118,9 @@ class RowSample(Statistic):
                 f"Cannot merge samples of different kinds: {self.config} and "
                 f"{other.config}."
             )
-        for X, y, weights in other._chunks:
+        if self._chunks and other._chunks:
+            _check_widths(self._chunks[0], other._chunks[0])
+        for X, y, weights in list(other._chunks):  # `other` may be this sample
             self._chunks.append(
                 (X.copy(), y.copy(), None if weights is None else weights.copy())
             )
@@ -127,12 +134,12 @@ class RowSample(Statistic):
         X, y, weights = self._whole()
         salt = self.seed.to_bytes(8, "little", signed=True)
         places = [
-            hashlib.blake2b(
-                row.tobytes() + repr(label).encode(), digest_size=8, key=salt
-            )
-            for row, label in zip(X.astype(np.float64), y.tolist(), strict=True)
+            hashlib.blake2b(content, digest_size=8, key=salt).digest()
+            for content in _contents(X, y)
         ]
-        order = sorted(range(len(X)), key=lambda i: places[i].digest())
+        # Equal rows share a place; the weight decides which of them comes first.
+        ties = np.zeros(len(X)) if weights is None else weights
+        order = sorted(range(len(X)), key=lambda i: (places[i], ties[i]))
         kept = np.sort(order[: self.max_samples])
         self._chunks = [(X[kept], y[kept], None if weights is None else weights[kept])]
 
@@ -149,7 +156,7 @@ class RowSample(Statistic):
             self._chunks = [
                 (
                     np.concatenate(features),
-                    np.concatenate(targets),
+                    _concatenated(targets),
                     np.concatenate(joined) if weighted else None,
                 )
             ]
@@ -191,6 +198,22 @@ class RowSample(Statistic):
         # see another sample because of the company it is computed in.
         return isinstance(other, RowSample) and self.config == other.config
 
+    def summary(self) -> dict[str, Any]:
+        """Return the kept rows in an order of their own, equal ones put together."""
+        X, y, weights = self._whole()
+        numbers: dict[bytes, list[int]] = {}
+        for i, content in enumerate(_contents(X, y)):
+            numbers.setdefault(content, []).append(i)
+        equal = [numbers[content] for content in sorted(numbers)]
+        first = [rows[0] for rows in equal]
+        weights = np.ones(len(X)) if weights is None else weights
+        return {
+            "n_samples": self._n_samples,
+            "features": X[first].astype(np.float64),
+            "targets": y[first].tolist(),
+            "weights": np.array([weights[rows].sum() for rows in equal]),
+        }
+
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the state as arrays, from which `from_arrays` rebuilds it."""
         X, y, weights = self._whole()
@@ -230,3 +253,39 @@ def _targets(y: Any) -> np.ndarray:
         labels, codes = encode_labels(y)
         return labels_to_array(labels)[codes]
     return np.array(array)
+
+
+def _check_widths(own: tuple, new: tuple) -> None:
+    """Raise unless the rows of two chunks can stand under each other."""
+    for name, ours, theirs in zip(("features", "targets"), own, new, strict=False):
+        if ours.shape[1:] != theirs.shape[1:]:
+            raise ValueError(
+                f"Expected {name} of shape {('n_samples', *ours.shape[1:])}, as in the "
+                f"rows seen before, got {theirs.shape}."
+            )
+
+
+def _concatenated(targets: Sequence[np.ndarray]) -> np.ndarray:
+    """Put targets together; numpy would turn numbers beside strings into strings."""
+    kinds = {array.dtype.kind for array in targets}
+    if len(kinds) == 1 or kinds <= set("biuf"):
+        return np.concatenate(targets)
+    return np.concatenate([array.astype(object) for array in targets])
+
+
+def _contents(X: np.ndarray, y: np.ndarray) -> list[bytes]:
+    """Return for each row bytes that are the same where features and target are."""
+    rows = X.astype(np.float64) + 0.0  # no negative zeros
+    return [
+        row.tobytes() + _label_text(label).encode()
+        for row, label in zip(rows, y.tolist(), strict=True)
+    ]
+
+
+def _label_text(label: Any) -> str:
+    """Return a text that is the same for labels that are equal, as 1, 1.0 and True."""
+    if isinstance(label, list):
+        return repr([_label_text(value) for value in label])
+    if isinstance(label, bool) or (isinstance(label, float) and label.is_integer()):
+        return repr(int(label))
+    return repr(label)

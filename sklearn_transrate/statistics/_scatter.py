@@ -88,7 +88,7 @@ class Scatter:
     def absorb(self, other: Scatter) -> None:
         """Add another scatter; shares no array with it."""
         if other._triangle is None:
-            for chunk in other._chunks:
+            for chunk in list(other._chunks):  # a copy: `other` may be this scatter
                 self.add(chunk.copy())
             return
         if self._triangle is None:
@@ -152,6 +152,4 @@ class Scatter:
             scatter._chunks = [np.array(array, dtype=np.float64)] if n_rows else []
         else:
             scatter._triangle = np.asfortranarray(np.tril(array), dtype=np.float64)
-            if scatter._triangle is array:
-                scatter._triangle = scatter._triangle.copy(order="F")
         return scatter

@@ -82,9 +82,15 @@ class TargetMoments(Statistic):
         -------
         moments : TargetMoments
         """
-        targets = np.asarray(y, dtype=np.float64)
-        targets = targets.reshape(len(targets), -1)
-        stacked = np.hstack([np.asarray(X, dtype=np.float64), targets])
+        X, targets = np.asarray(X), np.asarray(y, dtype=np.float64)
+        if X.ndim != 2 or targets.ndim not in (1, 2) or len(X) != len(targets):
+            raise ValueError(
+                f"Expected one row of targets per row of a 2-d array, got features of "
+                f"shape {X.shape} and targets of shape {targets.shape}."
+            )
+        if targets.ndim == 1:
+            targets = targets[:, None]
+        stacked = np.hstack([X, targets])
         new = cls()
         new._moments = ClassMoments.from_batch(
             stacked, np.zeros(len(stacked), dtype=int), sample_weight, scatter="pooled"
@@ -118,6 +124,18 @@ class TargetMoments(Statistic):
     def joint(self) -> Scatter:
         """Return the centred scatter of features and targets; do not change it."""
         return self._moments.within()
+
+    def summary(self) -> dict[str, Any]:
+        """Return counts, means and the dense joint scatter."""
+        if self.n_targets is None:
+            return {"n_samples": 0}
+        return {
+            "n_samples": self.n_samples,
+            "n_targets": self.n_targets,
+            "total_weight": self.total_weight,
+            "mean": self._moments.mean,
+            "joint": self.joint().dense(),
+        }
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the state as arrays, from which `from_arrays` rebuilds it."""
