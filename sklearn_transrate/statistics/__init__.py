@@ -7,6 +7,7 @@ from sklearn_transrate.statistics._accumulate import (
 )
 from sklearn_transrate.statistics._base import Statistic
 from sklearn_transrate.statistics._files import load_statistics, save_statistics
+from sklearn_transrate.statistics._joint import JointTable
 from sklearn_transrate.statistics._moments import ClassMoments
 from sklearn_transrate.statistics._rows import RowSample
 from sklearn_transrate.statistics._scatter import Scatter
@@ -14,6 +15,7 @@ from sklearn_transrate.statistics._targets import TargetMoments
 
 __all__ = [
     "ClassMoments",
+    "JointTable",
     "RowSample",
     "Scatter",
     "Statistic",

@@ -13,6 +13,7 @@ import numpy as np
 
 from sklearn_transrate.exceptions import CorruptStatisticsError
 from sklearn_transrate.statistics._base import Statistic
+from sklearn_transrate.statistics._joint import JointTable
 from sklearn_transrate.statistics._moments import ClassMoments
 from sklearn_transrate.statistics._rows import RowSample
 from sklearn_transrate.statistics._targets import TargetMoments
@@ -21,7 +22,9 @@ __all__ = ["FORMAT_VERSION", "load_statistics", "save_statistics"]
 
 FORMAT = "sklearn-transrate statistics"
 FORMAT_VERSION = 1
-_TYPES = {kind.__name__: kind for kind in (ClassMoments, RowSample, TargetMoments)}
+_TYPES = {
+    kind.__name__: kind for kind in (ClassMoments, JointTable, RowSample, TargetMoments)
+}
 _JSON_LABELS = (str, int, float, bool)
 
 
