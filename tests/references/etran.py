@@ -2,7 +2,7 @@
 
 Gholami, M., Akbari, M., Wang, X., Kamranian, B., & Zhang, Y. (2023). ETran:
 energy-based transferability estimation. ICCV 2023.
-https://doi.org/10.1109/ICCV51070.2023.01706
+arXiv:2308.02027.
 """
 
 from __future__ import annotations

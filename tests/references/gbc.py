@@ -2,7 +2,7 @@
 
 Pandy, M., Agostinelli, A., Uijlings, J., Ferrari, V., & Mensink, T. (2022).
 Transferability estimation using Bhattacharyya class separability. CVPR 2022.
-https://doi.org/10.1109/CVPR52688.2022.00896
+arXiv:2111.12780.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ An information-theoretic approach to transferability in task transfer learning.
 ICIP 2019, 2309-2313. https://doi.org/10.1109/ICIP.2019.8803726
 Ibrahim, S., Ponomareva, N., & Mazumder, R. (2022). Newer is not always better:
 rethinking transferability metrics, their peculiarities, stability and performance.
-ECML PKDD 2022. https://doi.org/10.1007/978-3-031-26387-3_42
+ECML PKDD 2022. arXiv:2110.06893.
 """
 
 from __future__ import annotations

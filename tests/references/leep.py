@@ -5,7 +5,7 @@ supervised classification tasks. ICCV 2019. https://doi.org/10.1109/ICCV.2019.00
 Nguyen, C. V., Hassner, T., Seeger, M., & Archambeau, C. (2020). LEEP: a new measure to
 evaluate transferability of learned representations. ICML 2020, PMLR 119, 7294-7305.
 Li, Y., Jia, X., Sang, R., Zhu, Y., Green, B., Wang, L., & Gong, B. (2021). Ranking
-neural checkpoints. CVPR 2021. https://doi.org/10.1109/CVPR46437.2021.00269
+neural checkpoints. CVPR 2021. arXiv:2011.11200.
 """
 
 from __future__ import annotations

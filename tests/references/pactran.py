@@ -2,7 +2,7 @@
 
 Ding, N., Chen, X., Levinboim, T., Changpinyo, S., & Soricut, R. (2022). PACTran:
 PAC-Bayesian metrics for estimating the transferability of pretrained models to
-classification tasks. ECCV 2022. https://doi.org/10.1007/978-3-031-19830-4_15
+classification tasks. ECCV 2022. arXiv:2203.05126.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Li, X., Hu, Z., Ge, Y., Shan, Y., & Duan, L.-Y. (2023). Exploring model transferability
 through the lens of potential energy. ICCV 2023.
-https://doi.org/10.1109/ICCV51070.2023.00500
+arXiv:2308.15074.
 """
 
 from __future__ import annotations

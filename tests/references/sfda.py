@@ -2,7 +2,7 @@
 
 Shao, W., Zhao, X., Ge, Y., Zhang, Z., Yang, L., Wang, X., Shan, Y., & Luo, P. (2022).
 Not all models are equal: predicting model transferability in a self-challenging
-Fisher space. ECCV 2022. https://doi.org/10.1007/978-3-031-19830-4_17
+Fisher space. ECCV 2022. arXiv:2207.03036.
 """
 
 from __future__ import annotations

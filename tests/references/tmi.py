@@ -1,7 +1,7 @@
 """TMI, the mean entropy of features within classes.
 
 Xu, H., & Kang, U. (2023). Fast and accurate transferability measurement by evaluating
-intra-class feature variance. ICCV 2023. https://doi.org/10.1109/ICCV51070.2023.01078
+intra-class feature variance. ICCV 2023, 11474-11482.
 """
 
 from __future__ import annotations
