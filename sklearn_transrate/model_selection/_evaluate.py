@@ -270,7 +270,7 @@ def _score(scoring, folds, extractor, layer, X, y, plan) -> tuple[float, float]:
     params = {}
     if plan.sample_weight is not None:
         params["sample_weight"] = plan.sample_weight
-    return float(scoring.scorer(extractor, X, y, **params)), np.nan
+    return float(scoring.consumer(extractor, X, y, **params)), np.nan
 
 
 def _failure(source: Source, error: Exception) -> dict[str, Any]:

@@ -24,26 +24,22 @@ class Scoring:
     ----------
     name : str
         Names the columns ``score_<name>`` and ``rank_<name>``.
+    consumer : object
+        What the user gave; its metadata request counts, and it scores the winner.
     metric : TransferMetric or None
-        Scores features, from statistics.
-    scorer : callable (estimator, X, y) -> float or None
-        Scores the fitted candidate itself, in a pass of its own.
+        Scores features, from statistics. Without one, the consumer is a scorer
+        ``(estimator, X, y) -> float``, which makes a pass of its own.
     """
 
     name: str
+    consumer: Any
     metric: TransferMetric | None = None
-    scorer: Callable | None = None
 
     def required(self, y) -> Iterable[Statistic]:
         """Return the empty statistics that the metric needs for these targets."""
         if self.metric is None:
             return ()
         return self.metric.required_statistics(self.metric.resolve_task(y)).values()
-
-    @property
-    def consumer(self) -> Any:
-        """The object whose metadata request counts."""
-        return self.metric if self.metric is not None else self.scorer
 
 
 def resolve_scoring(scoring: Any) -> list[Scoring]:
@@ -61,11 +57,11 @@ def resolve_scoring(scoring: Any) -> list[Scoring]:
         At least one, with distinct names.
     """
     if isinstance(scoring, Mapping):
-        named = [_one(value, name=str(name)) for name, value in scoring.items()]
+        named = [s for name, value in scoring.items() for s in _read(value, str(name))]
     elif isinstance(scoring, list | tuple):
-        named = [_one(value) for value in scoring]
+        named = [s for value in scoring for s in _read(value)]
     else:
-        named = [_one(scoring)]
+        named = _read(scoring)
     if not named:
         raise ValueError(
             f"Expected at least one metric in 'scoring', got {scoring!r}. Pass a name "
@@ -81,30 +77,30 @@ def resolve_scoring(scoring: Any) -> list[Scoring]:
     return named
 
 
-def _one(value: Any, name: str | None = None) -> Scoring:
-    if (
-        isinstance(value, TransferScorer)
-        and value.features == "auto"
-        and not value.layer
-    ):
-        # The features of a candidate are what it makes, so the metric is enough.
-        value = value.get_metric()
-    if isinstance(value, (str, TransferMetric, type)):
+def _read(value: Any, name: str | None = None) -> list[Scoring]:
+    if isinstance(value, TransferScorer):
+        if value.features != "auto" or value.layer is not None:
+            return [Scoring(name or value.__name__, value)]
+        # The features of a candidate are what it makes, so the metrics are enough.
+        metrics = value.get_metrics()
+        single = len(metrics) == 1
+        return [
+            Scoring(name if name and single else own, value, metric)
+            for own, metric in metrics.items()
+        ]
+    if isinstance(value, str | TransferMetric) or not callable(value):
         metric = resolve_metric(value)
-        if not isinstance(value, str):
-            metric = clone(metric)
-        return Scoring(name or metric_name(value), metric=metric)
-    if not callable(value):
-        resolve_metric(value)  # raises
+        consumer = metric if isinstance(value, str) else clone(metric)
+        return [Scoring(name or metric_name(value), consumer, consumer)]
+    resolve_metric(value)  # refuses classes
     label = name or getattr(value, "__name__", type(value).__name__)
-    if _takes_estimator(value):
-        return Scoring(label, scorer=value)
-    return Scoring(label, metric=FunctionMetric(value))
+    metric = None if _takes_estimator(value) else FunctionMetric(value)
+    return [Scoring(label, metric or value, metric)]
 
 
 def _takes_estimator(function: Callable) -> bool:
     """Whether a callable is a scorer (estimator, X, y) rather than a metric (X, y)."""
-    if isinstance(function, TransferScorer) or hasattr(function, "_score_func"):
+    if hasattr(function, "_score_func"):  # made by scikit-learn's make_scorer
         return True
     try:
         parameters = inspect.signature(function).parameters.values()

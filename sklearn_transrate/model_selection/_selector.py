@@ -136,7 +136,7 @@ default="transrate"
     ...     [("raw", "passthrough"), ("pca", PCA(8)), ("unit", Normalizer())]
     ... ).fit(X, y)
     >>> selector.best_name_, round(selector.best_score_, 4)
-    ('pca', 0.6177)
+    ('pca', 0.3174)
     >>> selector.transform(X).shape
     (1797, 8)
     """
@@ -374,7 +374,7 @@ default="transrate"
         self.best_name_ = best["extractor"]
         self.best_layer_ = best["layer"]
         self.best_score_ = best[f"score_{decisive.name}"]
-        self.scorer_ = decisive.consumer
+        self.scorer_ = decisive.metric or decisive.consumer
 
     def _become_best(self, X, y, rows, sources, evaluations, routed):
         """Set the winner, fitted to all rows; return its features if they are known."""
