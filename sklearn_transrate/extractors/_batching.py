@@ -75,7 +75,8 @@ def iter_batches(
             f"Expected one label per row, got {n_rows} rows in X and "
             f"{count_rows(y, name='y')} in y. Pass the labels of these rows."
         )
-    X, y = (rows.tocsr() if sparse.issparse(rows) else rows for rows in (X, y))
+    if sparse.issparse(X):
+        X = X.tocsr()  # Once, rather than for every batch.
     size = rows_per_batch(_row_bytes(X)) if batch_size == "auto" else int(batch_size)
     return _slices(X, y, n_rows, size)
 
@@ -102,7 +103,7 @@ def count_rows(X: Any, name: str = "X") -> int:
     -------
     n_rows : int
     """
-    if isinstance(X, Mapping):
+    if _is_mapping(X):
         lengths = {key: count_rows(value, name) for key, value in X.items()}
         if len(set(lengths.values())) != 1:
             raise ValueError(
@@ -123,8 +124,10 @@ def count_rows(X: Any, name: str = "X") -> int:
 
 def take_rows(X: Any, start: int, stop: int) -> Any:
     """Return consecutive rows of anything that `count_rows` counts."""
-    if isinstance(X, Mapping):
+    if _is_mapping(X):
         return {key: take_rows(value, start, stop) for key, value in X.items()}
+    if sparse.issparse(X):
+        return X.tocsr()[start:stop]
     if hasattr(X, "iloc"):
         return X.iloc[start:stop]
     if hasattr(X, "shape") or isinstance(X, list | tuple | range):
@@ -187,6 +190,11 @@ def _refuse_no_rows() -> np.ndarray:
     raise ValueError("Expected at least one row in X, got none.")
 
 
+def _is_mapping(X: Any) -> bool:
+    # A sparse matrix of keys is a dict, too.
+    return isinstance(X, Mapping) and not hasattr(X, "shape")
+
+
 def _check_batch_size(batch_size: Any) -> None:
     if isinstance(batch_size, str) and batch_size == "auto":
         return
@@ -207,7 +215,7 @@ def _slices(X: Any, y: Any, n_rows: int, size: int) -> Iterator[tuple[Any, Any]]
 
 def _as_pair(batch: Any) -> tuple[Any, Any]:
     if not isinstance(batch, tuple | list):
-        if hasattr(batch, "shape") or isinstance(batch, Mapping):
+        if hasattr(batch, "shape") or _is_mapping(batch):
             return batch, None
     elif len(batch) == 2:
         return batch[0], _plain_labels(batch[1])
@@ -233,7 +241,7 @@ def _plain_labels(y: Any) -> Any:
 
 
 def _row_bytes(X: Any) -> int | None:
-    if isinstance(X, Mapping):
+    if _is_mapping(X):
         sizes = [_row_bytes(value) for value in X.values()]
         return None if None in sizes else sum(sizes)
     if sparse.issparse(X):
