@@ -3,9 +3,14 @@
 from sklearn_transrate.metrics._base import MetricResult, TransferMetric
 from sklearn_transrate.metrics._coding_rate import coding_rate
 from sklearn_transrate.metrics._function import FunctionMetric
+from sklearn_transrate.metrics._gbc import GBC, gbc_score
 from sklearn_transrate.metrics._hscore import HScore, h_score
+from sklearn_transrate.metrics._leep import LEEP, leep_score
+from sklearn_transrate.metrics._lfc import LFC, lfc_score
 from sklearn_transrate.metrics._logme import LogME, logme_score
+from sklearn_transrate.metrics._nce import NCE, nce_score
 from sklearn_transrate.metrics._registry import get_metric, get_metric_names
+from sklearn_transrate.metrics._ridge_loo import RidgeLOO, ridge_loo_score
 from sklearn_transrate.metrics._scorer import TransferScorer, TransRateScorer
 from sklearn_transrate.metrics._scorer_factories import (
     get_transfer_scorer,
@@ -21,23 +26,33 @@ from sklearn_transrate.metrics._transrate import (
 from sklearn_transrate.metrics._y_first import FeaturesAsPredictions, y_first
 
 __all__ = [
+    "GBC",
+    "LEEP",
+    "LFC",
+    "NCE",
     "FeaturesAsPredictions",
     "FunctionMetric",
     "HScore",
     "LogME",
     "MetricResult",
+    "RidgeLOO",
     "TransRate",
     "TransRateScorer",
     "TransferMetric",
     "TransferScorer",
     "coding_rate",
+    "gbc_score",
     "get_metric",
     "get_metric_names",
     "get_transfer_scorer",
     "get_transfer_scorer_names",
     "h_score",
+    "leep_score",
+    "lfc_score",
     "logme_score",
     "make_transfer_scorer",
+    "nce_score",
+    "ridge_loo_score",
     "transrate_from_eigenvalues",
     "transrate_score",
     "transrate_scorer",

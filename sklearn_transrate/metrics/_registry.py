@@ -28,8 +28,14 @@ __all__ = [
 ENTRY_POINT_GROUP = "sklearn_transrate.metrics"
 # Name: module, class, and the parameters that make the named form.
 _BUILTIN: dict[str, tuple[str, str, dict]] = {
+    "gbc": ("_gbc", "GBC", {}),
+    "gbc_spherical": ("_gbc", "GBC", {"covariance": "spherical"}),
     "h_score": ("_hscore", "HScore", {}),
+    "leep": ("_leep", "LEEP", {}),
+    "lfc": ("_lfc", "LFC", {}),
     "logme": ("_logme", "LogME", {}),
+    "nce": ("_nce", "NCE", {}),
+    "ridge_loo": ("_ridge_loo", "RidgeLOO", {}),
     "shrunk_h_score": ("_hscore", "HScore", {"shrinkage": "ledoit_wolf"}),
     "transrate": ("_transrate", "TransRate", {}),
 }
