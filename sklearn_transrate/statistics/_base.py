@@ -24,8 +24,16 @@ class Statistic(ABC):
 
     Subclasses keep their state in float64 whatever the features' dtype, and
     describe how they were set up in `config`, so that an empty statistic is also
-    the specification of what a metric needs.
+    the specification of what a metric needs. Those of classified rows have an
+    attribute `classes`, the labels seen, in sorted order.
+
+    Attributes
+    ----------
+    inputs : {"features", "source_proba", "source_labels"}
+        What a batch holds beside the targets; says which data the laws are tried on.
     """
+
+    inputs: str = "features"
 
     @property
     @abstractmethod

@@ -84,6 +84,11 @@ class JointTable(Statistic):
         return {"source": self.source}
 
     @property
+    def inputs(self) -> str:
+        """What the rows are: "source_proba" or "source_labels"."""
+        return f"source_{self.source}"
+
+    @property
     def n_samples(self) -> int:
         """Number of rows seen."""
         return self._n_samples

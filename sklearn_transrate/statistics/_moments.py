@@ -287,11 +287,12 @@ class ClassMoments(Statistic):
             matrix.add(row[None])
 
     def _absorb_norms(self, other) -> None:
+        if not self.n_samples:
+            self._norms = other._norms._replace(third=other._norms.third.copy())
+            return
         weight = self.total_weight + other.total_weight
         mean = (self.counts @ self.means + other.counts @ other.means) / weight
-        self._norms = other._norms_about(mean) + (
-            self._norms_about(mean) if self.n_samples else NormMoments.zero(len(mean))
-        )
+        self._norms = self._norms_about(mean) + other._norms_about(mean)
 
     def _norms_about(self, point) -> NormMoments:
         shift = point - self.mean
