@@ -113,7 +113,6 @@ class BaseTransferSelector(CallbackSupportMixin, TransformerMixin, _BaseComposit
 
     # -- using the winner ------------------------------------------------------
 
-    @available_if(lambda self: self.refit is not False)
     def transform(self, X):
         """Return the features that the winner makes of X.
 
@@ -127,6 +126,11 @@ class BaseTransferSelector(CallbackSupportMixin, TransformerMixin, _BaseComposit
         X_transformed : array-like of shape (n_samples, n_features_out)
         """
         check_is_fitted(self)
+        if self.refit is False:
+            raise AttributeError(
+                "There is no winner to transform with, because refit=False. Read "
+                "results_, or fit with refit=True."
+            )
         if getattr(X, "ndim", 2) == 2:
             validate_data(self, X, reset=False, skip_check_array=True)
         return self.best_estimator_.transform(X)

@@ -76,11 +76,16 @@ def evaluate_source(
         With the error in place of scores, if there was one.
     """
     try:
-        done = _resume(source, plan)
+        done, store = None, plan.store
+        if store is not None:
+            # Before the source is fitted: a fitted one has another fingerprint.
+            path = store.path(source)
+            saved = store.load(path, source)
+            done = None if saved is None else _Pass(*saved)
         if done is None:
             done = _run(source, X, y, plan, fit_params or {}, context)
-            if plan.store is not None:
-                plan.store.save(source, done.statistics, done.facts)
+            if store is not None:
+                store.save(path, source, done.statistics, done.facts)
         records = [
             _record(source, layer, done, X, y, plan) for layer in done.statistics
         ]
@@ -89,13 +94,6 @@ def evaluate_source(
             raise
         return Evaluation([_failure(source, error)], error=error)
     return Evaluation(records, done.extractor, done.features)
-
-
-def _resume(source: Source, plan: Plan) -> _Pass | None:
-    if plan.store is None:
-        return None
-    saved = plan.store.load(source)
-    return None if saved is None else _Pass(*saved)
 
 
 def _run(source, X, y, plan, fit_params, context) -> _Pass:

@@ -38,13 +38,12 @@ class StatisticsStore:
         self._data = joblib.hash(data)
 
     def path(self, source: Source) -> Path:
-        """Return where the statistics of a source are, or would be."""
+        """Return where the statistics of an unfitted source are, or would be."""
         key = joblib.hash((self._data, fingerprint(source.extractor)))
         return self.folder / f"{key}.npz"
 
-    def load(self, source: Source):
+    def load(self, path: Path, source: Source):
         """Return saved statistics and facts; None if there are none to use."""
-        path = self.path(source)
         try:
             return load_statistics(path)
         except FileNotFoundError:
@@ -57,10 +56,10 @@ class StatisticsStore:
             )
             return None
 
-    def save(self, source: Source, statistics, facts: dict[str, Any]) -> None:
+    def save(self, path: Path, source: Source, statistics, facts: dict) -> None:
         """Save the statistics of a source."""
         try:
-            save_statistics(self.path(source), statistics, metadata=facts)
+            save_statistics(path, statistics, metadata=facts)
         except TypeError as error:  # labels that no file can hold
             warnings.warn(
                 f"Candidate {source.name!r} cannot be resumed: {error}",
