@@ -151,6 +151,11 @@ class LEEP(TransferMetric):
     n_passes = 2
     one_class_score = 0.0
 
+    def _summarise(self, X, y, weights, task=None):
+        statistics, task = super()._summarise(X, y, weights, task)
+        statistics["joint"].check()
+        return statistics, task
+
     def _evaluate(self, joint, rows) -> MetricResult:
         shares = _class_log_likelihoods(
             joint, rows.features, rows.targets, rows.weights

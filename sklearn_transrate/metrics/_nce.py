@@ -148,6 +148,11 @@ class NCE(TransferMetric):
     def _see(self, X, y, sample_weight, *, reset: bool):
         return super()._see(_columns(X), y, sample_weight, reset=reset)
 
+    def _summarise(self, X, y, weights, task=None):
+        statistics, task = super()._summarise(X, y, weights, task)
+        statistics["joint"].check()
+        return statistics, task
+
     def _evaluate(self, joint) -> MetricResult:
         shares = _nce_from_joint(joint)
         return MetricResult(float(shares.sum()), parts={"class_scores": shares})

@@ -42,6 +42,9 @@ class JointTable(Statistic):
         Target labels seen, sorted.
     sums : ndarray of shape (n_source_classes, n_classes)
         Weight of the samples of each pair.
+    problem : str or None
+        Why rows could not be counted, if so; reading the sums then raises it. Filling
+        the table does not, because other statistics share the pass.
     n_features : int or None
         Columns of a row; None while empty.
     n_samples : int
@@ -73,7 +76,8 @@ class JointTable(Statistic):
         self.n_features: int | None = None
         self.source_classes: list[Hashable] = []
         self.classes: list[Hashable] = []
-        self.sums = np.zeros((0, 0))
+        self.problem: str | None = None
+        self._sums = np.zeros((0, 0))
         self._n_samples = 0
 
     # -- making ----------------------------------------------------------------
@@ -127,8 +131,8 @@ class JointTable(Statistic):
         Raises
         ------
         ValueError
-            If rows are not probabilities though `source` says so, or if a single
-            column holds fractions though `source` says labels.
+            If shapes do not fit or weights are negative. Rows that `source` does not
+            describe become the table's `problem`.
         """
         table = cls(source=source)
         X = np.asarray(X)
@@ -154,22 +158,12 @@ class JointTable(Statistic):
 
     def _fill(self, X, labels, codes, weights) -> None:
         self.n_features, self._n_samples, self.classes = X.shape[1], len(X), labels
-        if self.source == "proba":
-            self.source_classes = list(range(X.shape[1]))
-            self.sums = _sums_of_probabilities(X, codes, weights, len(labels))
-            return
-        if X.shape[1] == 1:
-            self.source_classes, source = _encode_source(X[:, 0])
-            rows, votes = np.arange(len(X)), weights
-        else:
-            self.source_classes = list(range(X.shape[1]))
-            largest = X.max(axis=1, keepdims=True) == X
-            rows, source = np.nonzero(largest)
-            votes = (weights / largest.sum(axis=1))[rows]
-        shape = len(self.source_classes), len(labels)
-        pairs = np.ravel_multi_index((source, codes[rows]), shape)
-        self.sums = np.bincount(pairs, votes, minlength=shape[0] * shape[1])
-        self.sums = self.sums.reshape(shape)
+        fill = _sum_probabilities if self.source == "proba" else _count_labels
+        try:
+            self.source_classes, self._sums = fill(X, codes, weights, len(labels))
+        except ValueError as error:
+            self.source_classes, self._sums = [], np.zeros((0, len(labels)))
+            self.problem = str(error)
 
     # -- merging ---------------------------------------------------------------
 
@@ -197,12 +191,24 @@ class JointTable(Statistic):
                 _positions(source, table.source_classes),
                 _positions(target, table.classes),
             )
-            sums[place] += table.sums
-        self.source_classes, self.classes, self.sums = source, target, sums
+            sums[place] += table._sums
+        self.source_classes, self.classes, self._sums = source, target, sums
+        self.problem = self.problem or other.problem
         self.n_features = other.n_features
         self._n_samples += other._n_samples
 
     # -- reading ---------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise a ValueError if some rows could not be counted."""
+        if self.problem is not None:
+            raise ValueError(self.problem)
+
+    @property
+    def sums(self) -> np.ndarray:
+        """Weight of each pair, of shape (n_source_classes, n_classes)."""
+        self.check()
+        return self._sums
 
     @property
     def total_weight(self) -> float:
@@ -234,7 +240,8 @@ class JointTable(Statistic):
             "n_samples": np.array(self._n_samples),
             "source_classes": labels_to_array(self.source_classes),
             "classes": labels_to_array(self.classes),
-            "sums": self.sums.copy(),
+            "sums": self._sums.copy(),
+            "problem": np.array(self.problem or ""),
         }
 
     @classmethod
@@ -246,12 +253,13 @@ class JointTable(Statistic):
         new._n_samples = int(arrays["n_samples"])
         new.source_classes = arrays["source_classes"].tolist()
         new.classes = arrays["classes"].tolist()
-        new.sums = np.array(arrays["sums"], dtype=np.float64)
+        new._sums = np.array(arrays["sums"], dtype=np.float64)
+        new.problem = str(arrays["problem"]) or None
         return new
 
 
-def _sums_of_probabilities(X, codes, weights, n_classes) -> np.ndarray:
-    """Sum the probabilities of each target class, a block of rows at a time."""
+def _sum_probabilities(X, codes, weights, n_classes) -> tuple[list, np.ndarray]:
+    """Return source classes and sums, from a block of rows at a time."""
     sums = np.zeros((n_classes, X.shape[1]))
     for start in range(0, len(X), BLOCK_ROWS):
         block = slice(start, start + BLOCK_ROWS)
@@ -261,7 +269,22 @@ def _sums_of_probabilities(X, codes, weights, n_classes) -> np.ndarray:
             shape=(n_classes, len(rows)),
         )
         sums += members @ rows
-    return np.ascontiguousarray(sums.T)
+    return list(range(X.shape[1])), np.ascontiguousarray(sums.T)
+
+
+def _count_labels(X, codes, weights, n_classes) -> tuple[list, np.ndarray]:
+    """Return source classes and how often each occurs with each target class."""
+    if X.shape[1] == 1:
+        classes, source = _encode_source(X[:, 0])
+        rows, votes = np.arange(len(X)), weights
+    else:
+        classes = list(range(X.shape[1]))
+        largest = X.max(axis=1, keepdims=True) == X
+        rows, source = np.nonzero(largest)
+        votes = (weights / largest.sum(axis=1))[rows]
+    shape = len(classes), n_classes
+    pairs = np.ravel_multi_index((source, codes[rows]), shape)
+    return classes, np.bincount(pairs, votes, minlength=np.prod(shape)).reshape(shape)
 
 
 def _encode_source(column: np.ndarray) -> tuple[list[Hashable], np.ndarray]:

@@ -178,8 +178,9 @@ def test_float16_probabilities_are_scaled_to_one():
     ],
 )
 def test_rows_that_are_no_probabilities_are_refused(X, match):
+    table = JointTable.from_batch(X, ["a", "b"])
     with pytest.raises(ValueError, match=match):
-        JointTable.from_batch(X, ["a", "b"])
+        table.sums  # noqa: B018
 
 
 @pytest.mark.parametrize(
@@ -188,12 +189,31 @@ def test_rows_that_are_no_probabilities_are_refused(X, match):
         ([0.2, 0.7], "got fractions"),
         ([1.0, np.nan], "NaN or None"),
         (np.array(["a", None], dtype=object), "NaN or None"),
-        (np.zeros((3, 2)), "one label per row"),
     ],
 )
 def test_source_labels_that_cannot_be_labels_are_refused(X, match):
+    table = JointTable.from_batch(X, ["a", "b"], source="labels")
     with pytest.raises(ValueError, match=match):
-        JointTable.from_batch(X, ["a", "b"], source="labels")
+        table.conditional()
+
+
+def test_a_problem_survives_merging_and_files(tmp_path):
+    good = JointTable.from_batch([[0.2, 0.8]], ["a"])
+    bad = JointTable.from_batch([[3.0, 4.0]], ["b"])
+    for merged in (good.merge(bad), bad.merge(good), JointTable.empty().merge(bad)):
+        assert merged.problem == bad.problem
+    save_statistics(tmp_path / "t.npz", {None: {"t": good.merge(bad)}})
+    loaded, _ = load_statistics(tmp_path / "t.npz")
+    with pytest.raises(ValueError, match="sum 7"):
+        loaded[None]["t"].check()
+    good.check()
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="one label per row"):
+        JointTable.from_batch(np.zeros((3, 2)), ["a", "b"], source="labels")
+    with pytest.raises(ValueError, match="one label per row"):
+        JointTable.from_batch([0.5, 0.5], ["a", "b"])
 
 
 def test_unlike_tables_are_not_merged():
