@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["BLOCK_ROWS", "checked_weights", "class_blocks"]
+__all__ = ["BLOCK_ROWS", "checked_weights", "class_groups"]
 
 # Rows gathered at a time where classes are small: enough for one efficient
 # rank-n update, little enough to stay near the cache.
@@ -28,27 +28,20 @@ def checked_weights(sample_weight: Any, n_samples: int) -> np.ndarray | None:
     return weights
 
 
-def class_blocks(
-    X: np.ndarray, codes: np.ndarray, sizes: np.ndarray
-) -> Iterator[tuple[np.ndarray, list[tuple[int, slice, np.ndarray]]]]:
-    """Yield float64 copies of rows sorted by class, whole classes at a time."""
-    order = np.argsort(codes, kind="stable")
-    ends = np.cumsum(sizes)
-    first = 0
-    while first < len(sizes):
-        start = ends[first] - sizes[first]
-        last = first + 1
-        while last < len(sizes) and ends[last] - start <= BLOCK_ROWS:
-            last += 1
-        index = order[start : ends[last - 1]]
-        block = X[index].astype(np.float64, copy=False)
-        segments = [
-            (
-                k,
-                slice(ends[k] - sizes[k] - start, ends[k] - start),
-                index[ends[k] - sizes[k] - start : ends[k] - start],
-            )
-            for k in range(first, last)
-        ]
-        yield block, segments
-        first = last
+def class_groups(
+    codes: np.ndarray, sizes: np.ndarray, max_rows: int
+) -> Iterator[list[tuple[int, np.ndarray]]]:
+    """Yield consecutive classes with their row numbers, whole classes at a time.
+
+    As many as fit into `max_rows`, and at least one.
+    """
+    rows = np.split(np.argsort(codes, kind="stable"), np.cumsum(sizes)[:-1])
+    group, n_rows = [], 0
+    for k, index in enumerate(rows):
+        if group and n_rows + len(index) > max_rows:
+            yield group
+            group, n_rows = [], 0
+        group.append((k, index))
+        n_rows += len(index)
+    if group:
+        yield group

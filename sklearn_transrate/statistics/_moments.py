@@ -19,9 +19,17 @@ import numpy as np
 
 from sklearn_transrate._lib.labels import encode_labels, labels_to_array, sorted_labels
 from sklearn_transrate.statistics._base import Statistic
-from sklearn_transrate.statistics._grouping import checked_weights, class_blocks
+from sklearn_transrate.statistics._grouping import (
+    BLOCK_ROWS,
+    checked_weights,
+    class_groups,
+)
 from sklearn_transrate.statistics._norms import NormMoments
-from sklearn_transrate.statistics._scatter import Scatter, centred_factor
+from sklearn_transrate.statistics._scatter import (
+    Scatter,
+    centred_factor,
+    dense_scatter,
+)
 
 __all__ = ["ClassMoments"]
 
@@ -177,14 +185,26 @@ class ClassMoments(Statistic):
             self._scatters = [Scatter(d) for _ in range(n_matrices)]
         # A pooled scatter that ends up dense takes whole blocks, one update each.
         in_blocks = self.scatter == "pooled" and len(X) - n_classes >= d
-        for block, segments in class_blocks(X, codes, sizes):
-            for k, segment, index in segments:
-                w = None if weights is None else weights[index]
-                self._add_class(k, block[segment], w, in_blocks)
+        for group in class_groups(codes, sizes, BLOCK_ROWS if in_blocks else 0):
+            index = np.concatenate([rows for _, rows in group])
+            if self.scatter == "class" and len(index) > d:
+                self._add_large_class(group[0][0], X, index, weights)
+                continue
+            block = X[index].astype(np.float64, copy=False)
+            stops = np.cumsum([len(rows) for _, rows in group])
+            for (k, rows), segment in zip(group, np.split(block, stops), strict=False):
+                w = None if weights is None else weights[rows]
+                self._add_class(k, segment, w, in_blocks)
             if in_blocks:
                 self._scatters[0].add(block)
         if self.norms:
             self._norms = NormMoments.from_rows(X, self.mean, weights)
+
+    def _add_large_class(self, k, X, index, weights) -> None:
+        """Take a class that has more rows than features, buffer by buffer."""
+        w = None if weights is None else weights[index]
+        self.means[k], triangle = dense_scatter(X, index, w)
+        self._scatters[k].add_triangle(triangle, len(index))
 
     def _add_class(self, k, rows, weights, in_blocks) -> None:
         """Take the rows of one class; they are overwritten."""
@@ -200,12 +220,10 @@ class ClassMoments(Statistic):
             rows -= mean
             w = np.ones(len(rows)) if weights is None else weights
             self._variances[k] = np.einsum("i,ij,ij->j", w, rows, rows)
-        elif in_blocks or (self.scatter == "class" and len(rows) > self.n_features):
+        elif in_blocks:  # the caller adds the block
             rows -= mean
             if weights is not None:
                 rows *= np.sqrt(weights)[:, None]
-            if not in_blocks:
-                self._scatters[k].add(rows)
         else:
             matrix = self._scatters[k if self.scatter == "class" else 0]
             matrix.add(centred_factor(rows, mean, weights))

@@ -8,10 +8,14 @@ from then on as a dense matrix.
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import blas
 
 from sklearn_transrate._lib import linalg
 
-__all__ = ["Scatter", "centred_factor"]
+__all__ = ["Scatter", "centred_factor", "dense_scatter"]
+
+# Rows that are centred and summed while they are in the cache.
+BUFFER_ROWS = 256
 
 
 def centred_factor(
@@ -47,6 +51,61 @@ def centred_factor(
     rows *= root[:, None]
     rows[1:] -= np.multiply.outer(unit[1:] / (1.0 + unit[0]), rows[0])
     return rows[1:]
+
+
+def dense_scatter(
+    X: np.ndarray, index: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of chosen rows, and the lower triangle of their scatter.
+
+    Rows pass once through a buffer that stays in the cache. They are measured from
+    the mean of the first bufferful, and what that is off by is taken back at the
+    end: a correction no larger than the scatter, so no digits are lost.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        All rows.
+    index : ndarray of shape (m,)
+        Numbers of the chosen ones.
+    weights : ndarray of shape (m,), default=None
+        Their positive weights; None means 1 for each row.
+
+    Returns
+    -------
+    mean : ndarray of shape (n_features,)
+    triangle : ndarray of shape (n_features, n_features)
+    """
+    n_features = X.shape[1]
+    triangle = linalg.empty_triangle(n_features)
+    sums = np.zeros(n_features)
+    buffer = np.empty((min(BUFFER_ROWS, len(index)), n_features))
+    origin = None
+    for start in range(0, len(index), BUFFER_ROWS):
+        chosen = index[start : start + BUFFER_ROWS]
+        rows = buffer[: len(chosen)]
+        if X.dtype == np.float64:
+            np.take(X, chosen, axis=0, out=rows, mode="clip")
+        else:
+            rows[:] = X[chosen]
+        if origin is None:
+            # By way of one row, which makes the mean as exact as the data.
+            first = rows[0].copy()
+            origin = first + (rows - first).mean(axis=0)
+        rows -= origin
+        w = (
+            np.ones(len(rows))
+            if weights is None
+            else weights[start : start + len(rows)]
+        )
+        sums += w @ rows
+        if weights is not None:
+            rows *= np.sqrt(w)[:, None]
+        linalg.add_gram(triangle, rows)
+    total = float(len(index)) if weights is None else float(weights.sum())
+    step = sums / total
+    triangle = blas.dsyr(-total, step, lower=1, a=triangle, overwrite_a=1)
+    return origin + step, triangle
 
 
 class Scatter:
@@ -85,20 +144,23 @@ class Scatter:
             linalg.add_gram(self._triangle, chunk)
         self._chunks = []
 
+    def add_triangle(self, triangle: np.ndarray, n_rows: int) -> None:
+        """Add a dense scatter; the triangle must belong to the caller alone."""
+        self.n_rows += n_rows
+        if self._triangle is not None:
+            self._triangle += triangle
+            return
+        chunks, self._chunks, self._triangle = self._chunks, [], triangle
+        for chunk in chunks:
+            linalg.add_gram(self._triangle, chunk)
+
     def absorb(self, other: Scatter) -> None:
         """Add another scatter; shares no array with it."""
         if other._triangle is None:
             for chunk in list(other._chunks):  # a copy: `other` may be this scatter
                 self.add(chunk.copy())
             return
-        if self._triangle is None:
-            chunks, self._chunks = self._chunks, []
-            self._triangle = other._triangle.copy(order="F")
-            for chunk in chunks:
-                linalg.add_gram(self._triangle, chunk)
-        else:
-            self._triangle += other._triangle
-        self.n_rows += other.n_rows
+        self.add_triangle(other._triangle.copy(order="F"), other.n_rows)
 
     def copy(self) -> Scatter:
         """Return an equal scatter that shares no array with this one."""
