@@ -26,6 +26,7 @@ from sklearn_transrate.statistics._grouping import (
 )
 from sklearn_transrate.statistics._norms import NormMoments
 from sklearn_transrate.statistics._scatter import (
+    BUFFER_ROWS,
     Scatter,
     centred_factor,
     dense_scatter,
@@ -185,10 +186,13 @@ class ClassMoments(Statistic):
             self._scatters = [Scatter(d) for _ in range(n_matrices)]
         # A pooled scatter that ends up dense takes whole blocks, one update each.
         in_blocks = self.scatter == "pooled" and len(X) - n_classes >= d
+        buffer = None
         for group in class_groups(codes, sizes, BLOCK_ROWS if in_blocks else 0):
             index = np.concatenate([rows for _, rows in group])
             if self.scatter == "class" and len(index) > d:
-                self._add_large_class(group[0][0], X, index, weights)
+                if buffer is None:  # page faults cost more than what it is for
+                    buffer = np.empty((BUFFER_ROWS, d))
+                self._add_large_class(group[0][0], X, index, weights, buffer)
                 continue
             block = X[index].astype(np.float64, copy=False)
             stops = np.cumsum([len(rows) for _, rows in group])
@@ -200,10 +204,10 @@ class ClassMoments(Statistic):
         if self.norms:
             self._norms = NormMoments.from_rows(X, self.mean, weights)
 
-    def _add_large_class(self, k, X, index, weights) -> None:
+    def _add_large_class(self, k, X, index, weights, buffer) -> None:
         """Take a class that has more rows than features, buffer by buffer."""
         w = None if weights is None else weights[index]
-        self.means[k], triangle = dense_scatter(X, index, w)
+        self.means[k], triangle = dense_scatter(X, index, w, buffer)
         self._scatters[k].add_triangle(triangle, len(index))
 
     def _add_class(self, k, rows, weights, in_blocks) -> None:

@@ -12,7 +12,7 @@ from scipy.linalg import blas
 
 from sklearn_transrate._lib import linalg
 
-__all__ = ["Scatter", "centred_factor", "dense_scatter"]
+__all__ = ["BUFFER_ROWS", "Scatter", "centred_factor", "dense_scatter"]
 
 # Rows that are centred and summed while they are in the cache.
 BUFFER_ROWS = 256
@@ -54,7 +54,10 @@ def centred_factor(
 
 
 def dense_scatter(
-    X: np.ndarray, index: np.ndarray, weights: np.ndarray | None = None
+    X: np.ndarray,
+    index: np.ndarray,
+    weights: np.ndarray | None = None,
+    buffer: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean of chosen rows, and the lower triangle of their scatter.
 
@@ -70,6 +73,8 @@ def dense_scatter(
         Numbers of the chosen ones.
     weights : ndarray of shape (m,), default=None
         Their positive weights; None means 1 for each row.
+    buffer : ndarray of shape (BUFFER_ROWS, n_features), default=None
+        Scratch space, to be used again for the next class.
 
     Returns
     -------
@@ -79,7 +84,8 @@ def dense_scatter(
     n_features = X.shape[1]
     triangle = linalg.empty_triangle(n_features)
     sums = np.zeros(n_features)
-    buffer = np.empty((min(BUFFER_ROWS, len(index)), n_features))
+    if buffer is None:
+        buffer = np.empty((BUFFER_ROWS, n_features))
     origin = None
     for start in range(0, len(index), BUFFER_ROWS):
         chosen = index[start : start + BUFFER_ROWS]
