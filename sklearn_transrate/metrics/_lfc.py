@@ -71,7 +71,8 @@ def lfc_score(X, y, *, center=False, sample_weight=None):
     -------
     score : float
         Between -1 and 1, without unit; 1 when the inner products take one value
-        within classes and a lower one between them. 0 for constant features.
+        within classes and a lower one between them. 0 for constant features; never
+        below 0 for centred ones.
 
     Raises
     ------
