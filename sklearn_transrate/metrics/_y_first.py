@@ -168,15 +168,8 @@ class FeaturesAsPredictions(BaseEstimator):
         return X
 
     def _look(self, X, *, reset: bool) -> None:
-        # Whether values make sense is the metric's question.
-        validate_data(
-            self,
-            X,
-            reset=reset,
-            accept_sparse=True,
-            dtype=None,
-            ensure_all_finite=False,
-        )
+        # Whether values may be missing is the metric's question.
+        validate_data(self, X, reset=reset, accept_sparse=True, ensure_all_finite=False)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
