@@ -1,8 +1,15 @@
 """Laws for anybody's metrics, statistics and extractors."""
 
-from sklearn_transrate.testing._statistic_laws import (
-    assert_statistics_equal,
+from sklearn_transrate.testing._checks import (
     check_statistic,
+    check_transfer_metric,
+    parametrize_with_checks,
 )
+from sklearn_transrate.testing._comparing import assert_statistics_equal
 
-__all__ = ["assert_statistics_equal", "check_statistic"]
+__all__ = [
+    "assert_statistics_equal",
+    "check_statistic",
+    "check_transfer_metric",
+    "parametrize_with_checks",
+]

@@ -13,6 +13,7 @@ from scipy.special import softmax
 
 __all__ = [
     "CLASS_SIZES",
+    "INPUTS",
     "LABEL_KINDS",
     "Case",
     "as_inputs",
@@ -21,6 +22,7 @@ __all__ = [
     "make_labelled_features",
 ]
 
+INPUTS = ("features", "source_labels", "source_proba")
 CLASS_SIZES = ("balanced", "imbalanced", "singletons")
 LABEL_KINDS = ("integers", "gaps", "negative", "strings", "mixed")
 # Half precision holds neither large offsets nor large scales.
@@ -180,15 +182,14 @@ def made_cases(inputs: str = "features") -> list[Case]:
         Of every task; the first of each is ordinary.
     """
     make = make_labelled_features
+    flat = {"constant": True, "duplicated": True}
     made = {
         "ordinary": make(0, 60, 5, 3),
         "classes of one sample": make(1, 40, 4, 6, sizes="singletons", labels="gaps"),
         "imbalanced": make(2, 50, 3, 4, sizes="imbalanced", labels="negative"),
         "fewer samples than features": make(3, 14, 30, 3, labels="strings"),
-        "constant and equal features": make(
-            4, 40, 6, 2, constant=True, duplicated=True
-        ),
-        "single precision": make(5, 50, 7, 3, dtype="float32", offset=4.0, scale=100.0),
+        "constant and equal features": make(4, 40, 6, 2, **flat),
+        "single precision": make(5, 50, 7, 3, dtype="float32", offset=4.0),
         "mixed labels": make(6, 45, 2, 5, labels="mixed"),
     }
     cases = [

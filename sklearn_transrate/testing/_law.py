@@ -8,11 +8,12 @@ which mistake breaks it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-__all__ = ["declare", "random_batches", "random_merge"]
+__all__ = ["declare", "random_batches", "random_merge", "random_orthogonal"]
 
 
 def declare(
@@ -69,7 +70,7 @@ def random_batches(rng, *columns: Any, largest: int = 6) -> list[tuple]:
     edges = [0, *cuts, n]
     return [
         tuple(column[start:stop] for column in columns)
-        for start, stop in zip(edges, edges[1:], strict=False)
+        for start, stop in pairwise(edges)
     ]
 
 
@@ -81,3 +82,10 @@ def random_merge(rng, parts: Sequence[Any]) -> Any:
         right = parts.pop(int(rng.integers(len(parts))))
         parts.append(left.merge(right))
     return parts[0]
+
+
+def random_orthogonal(rng, size: int) -> np.ndarray:
+    """Draw a rotation or reflection, evenly distributed."""
+    Q, R = np.linalg.qr(rng.standard_normal((size, size)))
+    # Without the signs, the factorisation prefers some of them.
+    return Q * np.sign(np.diagonal(R))

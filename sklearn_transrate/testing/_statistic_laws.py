@@ -7,140 +7,27 @@ stored: a scatter may be a thin factor on one side and dense on the other.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from sklearn_transrate._lib.labels import encode_labels
 from sklearn_transrate.statistics import Statistic
-from sklearn_transrate.testing._data import Case, label_values, made_cases
+from sklearn_transrate.testing._comparing import (
+    ROUNDING,
+    Foreign,
+    assert_same,
+    assert_statistics_equal,
+    reachable_arrays,
+)
+from sklearn_transrate.testing._data import label_values
 from sklearn_transrate.testing._law import declare, random_batches, random_merge
 
-__all__ = ["STATISTIC_LAWS", "assert_statistics_equal", "check_statistic"]
+__all__ = ["STATISTIC_LAWS"]
 
 STATISTIC_LAWS: list[Callable] = []
-# Relative to the largest entry. Equivalent sums of a few hundred float64 terms agree
-# to thirteen digits; features at an offset of 1e6 keep ten.
-ROUNDING = 1e-9
 # Large enough to leave nothing of a second moment about zero.
 OFFSET = 1e6
-
-
-def check_statistic(statistic: Statistic | type[Statistic], X=None, y=None) -> None:
-    """Check that a statistic keeps the laws of mergeable summaries.
-
-    Parameters
-    ----------
-    statistic : Statistic or subclass
-        An empty statistic, which says how it is set up, or its class.
-    X : array-like of shape (n_samples, n_features), default=None
-        Features to check it on; made up for the kind of its `inputs` if None.
-    y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-        Labels or values that go with them.
-
-    Raises
-    ------
-    AssertionError
-        If a law does not hold; it names the law, what was expected and what came.
-
-    See Also
-    --------
-    parametrize_with_checks : The same as one test a law.
-    check_transfer_metric : Laws of metrics.
-
-    Notes
-    -----
-    Statistics with an attribute `classes` are checked with labels of all kinds, others
-    with numeric targets. The laws: empty is neutral; any tree of merges over any
-    batches in any order gives the same; nothing is shared with inputs or arguments;
-    arrays and pickles give it back; classes may come late; labels may be of any
-    hashable kind; small dtypes lose nothing more; a weight counts as repetitions; and
-    moments are right, also a million spreads away from zero.
-
-    Examples
-    --------
-    >>> from sklearn_transrate.statistics import ClassMoments
-    >>> from sklearn_transrate.testing import check_statistic
-    >>> check_statistic(ClassMoments.empty(scatter="pooled"))
-    """
-    empty = statistic.empty() if isinstance(statistic, type) else statistic
-    given = None if X is None else [Case("given", "", X, y)]
-    for law in STATISTIC_LAWS:
-        for case in given or statistic_cases(empty):
-            if law_fits(law, empty):
-                law(empty, case.X, case.y)
-
-
-def statistic_cases(empty: Statistic) -> list[Case]:
-    """Return the made data that a statistic can take."""
-    cases = made_cases(_inputs(empty))
-    return [c for c in cases if (c.task == "classification") == _has_classes(empty)]
-
-
-def law_fits(law: Callable, empty: Statistic) -> bool:
-    """Whether a law is about this kind of statistic."""
-    return _has_classes(empty) or "classification" not in law.tasks
-
-
-def assert_statistics_equal(
-    left: Statistic, right: Statistic, *, ignore: tuple[str, ...] = (), rtol=ROUNDING
-) -> None:
-    """Raise unless two statistics know the same.
-
-    Parameters
-    ----------
-    left, right : Statistic
-        Compared by their `summary`.
-    ignore : tuple of str, default=()
-        Parts of the summary to leave out.
-    rtol : float, default=1e-9
-        Largest difference in an array, relative to its largest entry.
-
-    Raises
-    ------
-    AssertionError
-        If kinds, parts, shapes, labels or numbers differ.
-
-    Examples
-    --------
-    >>> from sklearn_transrate.statistics import ClassMoments
-    >>> from sklearn_transrate.testing import assert_statistics_equal
-    >>> whole = ClassMoments.from_batch([[0.0], [1.0]], ["a", "b"])
-    >>> halves = ClassMoments.from_batch([[1.0]], ["b"])
-    >>> assert_statistics_equal(halves.update([[0.0]], ["a"]), whole)
-    """
-    assert type(left) is type(right), f"expected {right!r}, got {left!r}"
-    ours, theirs = left.summary(), right.summary()
-    assert ours.keys() == theirs.keys(), (
-        f"expected the parts {sorted(theirs)}, got {sorted(ours)}"
-    )
-    for part in ours.keys() - set(ignore):
-        _assert_same(part, ours[part], theirs[part], rtol)
-
-
-def _assert_same(part: str, got: Any, expected: Any, rtol: float) -> None:
-    if not isinstance(expected, list):
-        got, expected = np.asarray(got), np.asarray(expected)
-        assert got.shape == expected.shape, (
-            f"expected {part!r} of shape {expected.shape}, got {got.shape}"
-        )
-        if not {got.dtype.kind, expected.dtype.kind} <= set("biuf"):
-            got, expected = got.tolist(), expected.tolist()
-    if not isinstance(expected, np.ndarray):  # labels, of any kind
-        assert got == expected, f"expected {part!r} {expected!r}, got {got!r}"
-        return
-    got, expected = got.astype(np.float64), expected.astype(np.float64)
-    size = np.abs(expected).max(initial=0.0)
-    apart = np.abs(got - expected).max(initial=0.0)
-    assert apart <= rtol * size, (
-        f"expected {part!r} to agree within {rtol:g} of {size:.6g}, got a difference "
-        f"of {apart:.3g}"
-    )
-
-
-def _has_classes(empty: Statistic) -> bool:
-    return hasattr(empty, "classes")
 
 
 def _inputs(empty: Statistic) -> str:
@@ -148,7 +35,7 @@ def _inputs(empty: Statistic) -> str:
 
 
 def _is_sample(empty: Statistic, n_samples: int) -> bool:
-    """Whether so many rows are thinned out, in which equal rows are rows of their own."""
+    """Whether so many rows are thinned out, equal ones each on their own."""
     bound = empty.config.get("max_samples")
     return bound is not None and bound < n_samples
 
@@ -249,14 +136,14 @@ def check_no_aliasing(statistic, X, y, rng):
     """
     X, y = X.copy(), y.copy()
     left, right = (_make(statistic, X[part], y[part]) for part in _halves(len(X)))
-    given = [*_arrays(X), *_arrays(y)]
+    given = [*reachable_arrays(X), *reachable_arrays(y)]
     for filled in (left, right):
         _assert_apart(filled, given, "the batch that it was made from")
     empty = statistic.empty(**statistic.config)
     for first, second in ((left, right), (left, empty), (empty, right)):
         merged = first.merge(second)
         for part in (first, second):
-            _assert_apart(merged, list(_arrays(part)), "an argument of merge")
+            _assert_apart(merged, list(reachable_arrays(part)), "an argument of merge")
         before = [first.summary(), second.summary()]
         merged.update(X, y)
         for part, summary in zip((first, second), before, strict=True):
@@ -329,7 +216,7 @@ def check_covers_itself(statistic, X, y, rng):
     assert again.config == filled.config, (
         f"expected empty(**config) to have {filled.config}, got {again.config}"
     )
-    assert not filled.covers(_Foreign()), "expected a foreign kind not to be covered"
+    assert not filled.covers(Foreign()), "expected a foreign kind not to be covered"
 
 
 # -- rows and labels -----------------------------------------------------------
@@ -397,7 +284,7 @@ def check_label_kinds(statistic, X, y, rng):
         counts = plain.summary().get("counts")
         if counts is not None:
             order = [values.index(label) for label in filled.classes]
-            _assert_same("counts", filled.summary()["counts"], counts[order], ROUNDING)
+            assert_same("counts", filled.summary()["counts"], counts[order], ROUNDING)
 
 
 @declare(STATISTIC_LAWS)
@@ -485,7 +372,7 @@ def check_moments(statistic, X, y, rng):
         found = merged.summary()
         expected = _two_pass_moments(shifted, y, merged.classes)
         for part in found.keys() & expected.keys():
-            _assert_same(part, found[part], expected[part], ROUNDING)
+            assert_same(part, found[part], expected[part], ROUNDING)
 
 
 def _two_pass_moments(X, y, classes) -> dict[str, np.ndarray]:
@@ -508,62 +395,12 @@ def _two_pass_moments(X, y, classes) -> dict[str, np.ndarray]:
 # -- inside --------------------------------------------------------------------
 
 
-class _Foreign(Statistic):
-    """A kind of statistic that nobody has seen."""
-
-    config: dict[str, Any] = {}
-    n_samples = 0
-
-    @classmethod
-    def empty(cls):
-        return cls()
-
-    @classmethod
-    def from_batch(cls, X, y, sample_weight=None):
-        return cls()
-
-    def absorb(self, other):
-        pass
-
-    def to_arrays(self):
-        return {}
-
-    @classmethod
-    def from_arrays(cls, arrays):
-        return cls()
-
-
 def _halves(n: int) -> tuple[slice, slice]:
     return slice(0, n // 2), slice(n // 2, n)
 
 
-def _arrays(value: Any, seen: set[int] | None = None) -> Iterator[np.ndarray]:
-    """Yield every array that can be reached from an object."""
-    seen = set() if seen is None else seen
-    if id(value) in seen:
-        return
-    seen.add(id(value))
-    if isinstance(value, np.ndarray):
-        yield value
-        return
-    if isinstance(value, dict):
-        inner = list(value.values())
-    elif isinstance(value, list | tuple | set):
-        inner = list(value)
-    elif isinstance(value, type) or not hasattr(value, "__module__"):
-        return
-    else:
-        slots = [
-            s for kind in type(value).__mro__ for s in getattr(kind, "__slots__", ())
-        ]
-        inner = [getattr(value, slot) for slot in slots if hasattr(value, slot)]
-        inner += list(getattr(value, "__dict__", {}).values())
-    for item in inner:
-        yield from _arrays(item, seen)
-
-
 def _assert_apart(statistic: Statistic, others: list[np.ndarray], what: str) -> None:
-    for array in _arrays(statistic):
+    for array in reachable_arrays(statistic):
         for other in others:
             assert not np.shares_memory(array, other), (
                 f"expected an array of its own, got {array.dtype} of shape "
@@ -574,7 +411,7 @@ def _assert_apart(statistic: Statistic, others: list[np.ndarray], what: str) -> 
 def _assert_summary(statistic: Statistic, before: dict, when: str) -> None:
     for part, value in statistic.summary().items():
         try:
-            _assert_same(part, value, before[part], 0.0)
+            assert_same(part, value, before[part], 0.0)
         except AssertionError as error:
             raise AssertionError(f"{when}: {error}") from None
 
@@ -582,7 +419,6 @@ def _assert_summary(statistic: Statistic, before: dict, when: str) -> None:
 def _assert_refused(call: Callable, what: str) -> None:
     try:
         call()
-    except (ValueError, TypeError) as error:
-        assert str(error), f"expected a message about {what}, got none"
+    except (ValueError, TypeError):
         return
     raise AssertionError(f"expected an error about {what}, got none")

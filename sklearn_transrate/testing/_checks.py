@@ -1,0 +1,227 @@
+"""Which laws bind whom, all of them at once, and as tests one by one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from sklearn.base import clone
+
+from sklearn_transrate.metrics import TransferMetric
+from sklearn_transrate.statistics import Statistic
+from sklearn_transrate.testing._contract_laws import CONTRACT_LAWS
+from sklearn_transrate.testing._data import Case, made_cases
+from sklearn_transrate.testing._metric_laws import SCORE_LAWS
+from sklearn_transrate.testing._statistic_laws import STATISTIC_LAWS
+
+__all__ = [
+    "METRIC_LAWS",
+    "binding_laws",
+    "check_statistic",
+    "check_transfer_metric",
+    "fitting_cases",
+    "parametrize_with_checks",
+]
+
+METRIC_LAWS = [*SCORE_LAWS, *CONTRACT_LAWS]
+
+
+def check_transfer_metric(metric: TransferMetric, X=None, y=None) -> None:
+    """Check that a metric keeps the laws, and what it promises of itself.
+
+    Parameters
+    ----------
+    metric : TransferMetric
+        With the parameters that are to be checked; it is not changed.
+    X : ndarray of shape (n_samples, n_features), default=None
+        What to check it on; made up for its `inputs` and `tasks` if None.
+    y : ndarray of shape (n_samples,) or (n_samples, n_targets), default=None
+        The targets that go with it.
+
+    Raises
+    ------
+    AssertionError
+        If a law does not hold; it names the law, what was expected and what came.
+
+    See Also
+    --------
+    parametrize_with_checks : The same as one test a law.
+    check_statistic : Laws of statistics.
+
+    Notes
+    -----
+    The laws read `tasks`, `inputs`, `bounds`, `invariances`, `one_class_score` and
+    `n_passes`. All metrics: rows in any order and in batches of any sizes, metrics
+    and statistics merged in any tree, and labels of any names give the same score; a
+    weight counts as repetitions; small dtypes lose nothing more; inputs stay as they
+    are; wrong ones are refused; nothing learned is used by `score`, and nothing is
+    drawn without `random_state`. Rotation, translation, scale, duplication and
+    padding with zeros leave the score as it is, where that is claimed.
+
+    Examples
+    --------
+    >>> from sklearn_transrate.metrics import HScore
+    >>> from sklearn_transrate.testing import check_transfer_metric
+    >>> check_transfer_metric(HScore(shrinkage="ledoit_wolf"))
+    """
+    _check_all(metric, X, y)
+
+
+def check_statistic(statistic: Statistic | type[Statistic], X=None, y=None) -> None:
+    """Check that a statistic keeps the laws of mergeable summaries.
+
+    Parameters
+    ----------
+    statistic : Statistic or subclass
+        An empty statistic, which says how it is set up, or its class.
+    X : ndarray of shape (n_samples, n_features), default=None
+        Features to check it on; made up for its `inputs` if None.
+    y : ndarray of shape (n_samples,) or (n_samples, n_targets), default=None
+        Labels or values that go with them.
+
+    Raises
+    ------
+    AssertionError
+        If a law does not hold; it names the law, what was expected and what came.
+
+    See Also
+    --------
+    parametrize_with_checks : The same as one test a law.
+    check_transfer_metric : Laws of metrics.
+
+    Notes
+    -----
+    Statistics with an attribute `classes` are checked with labels of all kinds, others
+    with numeric targets. The laws: empty is neutral; any tree of merges over any
+    batches in any order gives the same; nothing is shared with inputs or arguments;
+    arrays and pickles give it back; classes may come late; labels may be of any
+    hashable kind; small dtypes lose nothing more; a weight counts as repetitions; and
+    moments are right, also a million spreads away from zero.
+
+    Examples
+    --------
+    >>> from sklearn_transrate.statistics import ClassMoments
+    >>> from sklearn_transrate.testing import check_statistic
+    >>> check_statistic(ClassMoments.empty(scatter="pooled"))
+    """
+    _check_all(statistic.empty() if isinstance(statistic, type) else statistic, X, y)
+
+
+def parametrize_with_checks(
+    subjects: Iterable[Any],
+    *,
+    expected_failed_checks: Callable[[Any], Mapping[str, str]] | None = None,
+) -> Callable:
+    """Parametrize a pytest function with the laws of metrics and statistics.
+
+    Parameters
+    ----------
+    subjects : iterable of TransferMetric or Statistic
+        What is to be checked; statistics are given empty.
+    expected_failed_checks : callable, default=None
+        Takes a subject and returns a mapping from names of laws that it may break to
+        the reason; these tests are marked as expected failures, strictly.
+
+    Returns
+    -------
+    decorator : callable
+        For a function of two arguments, of any names: the subject and a check that
+        takes it.
+
+    See Also
+    --------
+    check_transfer_metric : All laws of a metric in one call.
+    check_statistic : All laws of a statistic in one call.
+
+    Examples
+    --------
+    >>> from sklearn_transrate.metrics import HScore, LogME
+    >>> from sklearn_transrate.testing import parametrize_with_checks
+    >>> @parametrize_with_checks([LogME(), HScore()])
+    ... def test_laws(metric, check):
+    ...     check(metric)
+    """
+    import pytest
+
+    parameters = []
+    for subject in subjects:
+        excused = expected_failed_checks(subject) if expected_failed_checks else {}
+        for law in binding_laws(subject):
+            marks = ()
+            if law.__name__ in excused:
+                marks = pytest.mark.xfail(reason=excused[law.__name__], strict=True)
+            name = f"{_one_line(subject)}-{law.__name__.removeprefix('check_')}"
+            check = partial(_check_law, law)
+            parameters.append(pytest.param(subject, check, id=name, marks=marks))
+
+    def decorate(function: Callable) -> Callable:
+        names = [n for n in inspect.signature(function).parameters if n != "self"]
+        return pytest.mark.parametrize(names[:2], parameters)(function)
+
+    return decorate
+
+
+def binding_laws(subject: Any) -> list[Callable]:
+    """Return the laws that bind a metric or a statistic for some of its targets."""
+    tasks = {case.task for case in fitting_cases(subject)}
+    claims = getattr(subject, "invariances", ())
+    return [
+        law
+        for law in _laws_of(subject)
+        if (not law.tasks or tasks & set(law.tasks))
+        and (law.claim is None or law.claim in claims)
+    ]
+
+
+def fitting_cases(subject: Any) -> list[Case]:
+    """Return the made data that a metric or a statistic can take."""
+    cases = made_cases(getattr(subject, "inputs", "features"))
+    if isinstance(subject, Statistic):
+        classified = hasattr(subject, "classes")
+        return [c for c in cases if (c.task == "classification") == classified]
+    return [case for case in cases if _resolved_task(subject, case.y) == case.task]
+
+
+def _laws_of(subject: Any) -> list[Callable]:
+    if isinstance(subject, Statistic):
+        return STATISTIC_LAWS
+    if isinstance(subject, TransferMetric):
+        return METRIC_LAWS
+    raise TypeError(
+        f"Expected an instance of TransferMetric or Statistic, got {subject!r}."
+    )
+
+
+def _resolved_task(metric: TransferMetric, y) -> str | None:
+    try:
+        return clone(metric).resolve_task(y)
+    except ValueError:
+        return None
+
+
+def _check_all(subject: Any, X, y) -> None:
+    given = None if X is None else [Case("given", _task_of(subject, y), X, y)]
+    for law in binding_laws(subject):
+        _check_law(law, subject, given)
+
+
+def _task_of(subject, y) -> str:
+    if isinstance(subject, TransferMetric):
+        return clone(subject).resolve_task(y)
+    return "classification" if hasattr(subject, "classes") else "regression"
+
+
+def _check_law(law: Callable, subject: Any, cases: list[Case] | None = None) -> None:
+    """Check one law on all data that it and the subject are about."""
+    for case in fitting_cases(subject) if cases is None else cases:
+        if not law.tasks or case.task in law.tasks:
+            law(subject, case.X, case.y)
+
+
+def _one_line(subject: Any) -> str:
+    if isinstance(subject, Statistic):
+        config = ", ".join(f"{key}={value!r}" for key, value in subject.config.items())
+        return f"{type(subject).__name__}({config})"
+    return " ".join(repr(subject).split())
