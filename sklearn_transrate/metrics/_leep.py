@@ -13,13 +13,13 @@ from sklearn_transrate._lib.probabilities import normalized_probabilities
 from sklearn_transrate.metrics._base import MetricResult, TransferMetric
 from sklearn_transrate.statistics import JointTable, RowSample
 
-__all__ = ["LEEP", "leep_score"]
+__all__ = ["LEEP", "class_log_likelihoods", "leep_score"]
 
 
 # -- kernel --------------------------------------------------------------------
 
 
-def _class_log_likelihoods(joint: JointTable, proba, y, weights=None) -> np.ndarray:
+def class_log_likelihoods(joint: JointTable, proba, y, weights=None) -> np.ndarray:
     """Each class's share of the mean over i of log sum_z P(y_i | z) theta_iz."""
     conditional = joint.conditional()
     classes, codes = encode_labels(y)
@@ -157,7 +157,5 @@ class LEEP(TransferMetric):
         return statistics, task
 
     def _evaluate(self, joint, rows) -> MetricResult:
-        shares = _class_log_likelihoods(
-            joint, rows.features, rows.targets, rows.weights
-        )
+        shares = class_log_likelihoods(joint, rows.features, rows.targets, rows.weights)
         return MetricResult(float(shares.sum()), parts={"class_scores": shares})
