@@ -6,7 +6,8 @@ import json
 import os
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -90,12 +91,20 @@ def list_arrays(path: str | os.PathLike) -> dict[str, ArrayOnDisk]:
             f"Expected a file ending in {', '.join(_READERS)}, got {str(path)!r}. Save "
             "arrays with numpy.save or numpy.savez."
         )
-    try:
+    with _as_value_error(path):
         return _READERS[path.suffix](path)
-    except (zipfile.BadZipFile, struct.error, KeyError, TypeError, ValueError) as error:
+
+
+@contextmanager
+def _as_value_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        raise
+    except Exception as error:  # Damage surfaces anywhere: zip, zlib, json, tokenize.
         raise ValueError(
             f"Expected {str(path)!r} to be an intact {path.suffix} file, but it could "
-            f"not be read: {error}. Write it again."
+            f"not be read: {error or type(error).__name__}. Write it again."
         ) from error
 
 
@@ -116,10 +125,10 @@ def _list_npz(path: Path) -> dict[str, ArrayOnDisk]:
             start = _start_of_member(raw, member) if stored else None
             with archive.open(member) as stream:
                 array = _read_npy_header(stream, path, offset=start)
-            if start is None:
+            if prod(array.shape) * array.dtype.itemsize > member.file_size:
+                raise ValueError(f"array {name!r} is longer than its place")
+            if start is None and not array.dtype.hasobject:
                 array = array._replace(open=partial(_load_member, path, name))
-            elif prod(array.shape) * array.dtype.itemsize > member.file_size:
-                raise ValueError(f"array {name!r} is longer than its member")
             arrays[name] = array
     return arrays
 
@@ -172,11 +181,12 @@ def _map(
 ) -> np.ndarray:
     if prod(shape) == 0:  # Nothing cannot be mapped.
         return np.empty(shape, dtype=dtype)
-    return np.memmap(path, dtype, mode="r", offset=offset, shape=shape, order=order)
+    with _as_value_error(path):
+        return np.memmap(path, dtype, mode="r", offset=offset, shape=shape, order=order)
 
 
 def _load_member(path: Path, name: str) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as archive:
+    with _as_value_error(path), np.load(path, allow_pickle=False) as archive:
         return archive[name]
 
 

@@ -147,7 +147,8 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
         if reset:
             for name in ("n_features_in_", "feature_names_in_"):
                 vars(self).pop(name, None)
-        if len(getattr(X, "shape", ())) == 2:
+        is_table = len(getattr(X, "shape", ())) == 2
+        if is_table and (reset or hasattr(self, "n_features_in_")):
             validate_data(self, X, reset=reset, skip_check_array=True)
 
     # -- layers ----------------------------------------------------------------
@@ -205,7 +206,9 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
         """
         names = self._select(self.layers)
         self._check_input(X, names, reset=True)
-        self._widths = self._try_one_row(X, names)
+        self._widths = {}
+        if not is_stream(X):
+            self._try_one_row(X, names)
         return self
 
     def transform(self, X) -> np.ndarray:
@@ -275,6 +278,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
                 labelled = y_batch if y_batch is not None else X_batch
                 if countable or y_batch is not None:
                     self._check_rows(features, count_rows(labelled))
+                self._note_widths(features)
                 yield features, y_batch
 
     def _features(self, activations: Mapping, layers: list[str]) -> dict:
@@ -294,13 +298,17 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
                     "Choose a layer that keeps one row per sample."
                 )
 
-    def _try_one_row(self, X: Any, layers: list[str]) -> dict[str, int]:
-        if is_stream(X):
-            return {}
+    def _note_widths(self, features: Mapping[str, np.ndarray]) -> None:
+        widths = {layer: rows.shape[1] for layer, rows in features.items()}
+        known = vars(self).get("_widths", {})
+        if known | widths != known:  # Never so after fit: it changes nothing then.
+            self._widths = known | widths
+
+    def _try_one_row(self, X: Any, layers: list[str]) -> None:
         if count_rows(X) == 0:
             raise ValueError("Expected at least one row in X, got none.")
-        (features, _), *_ = self.iter_features(take_rows(X, 0, 1), layers=layers)
-        return {layer: rows.shape[1] for layer, rows in features.items()}
+        for _ in self.iter_features(take_rows(X, 0, 1), layers=layers):
+            pass
 
     # -- scikit-learn ----------------------------------------------------------
 
@@ -329,7 +337,8 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
         if unknown:
             raise NotFittedError(
                 f"The number of features of {unknown} is not known yet. Call fit with "
-                "an array or a list; a stream of batches is left alone by fit."
+                "an array or a list (it leaves the batches of a stream alone), or "
+                "transform."
             )
         return np.asarray(
             [f"{layer}_{i}" for layer in names for i in range(widths[layer])],
