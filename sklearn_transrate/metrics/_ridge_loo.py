@@ -55,12 +55,18 @@ class _Targets(NamedTuple):
 
 
 class _Regression(NamedTuple):
-    """Ridge regressions of all targets, in the eigenbasis of the scatter."""
+    """Ridge regressions of all targets, in an eigenbasis.
+
+    In feature space, for n > d, the hat matrix without its mean is
+    ``T (s + ridge)^-1 T'`` with T = Zc V. In sample space what it leaves over is
+    ``U ridge / (s + ridge) U'``, a sum of positive terms: where n <= d small ridges
+    leave next to nothing over, and 1 - h would be rounding.
+    """
 
     eigenvalues: np.ndarray  # s, (r,)
-    coefficients: np.ndarray  # V' Zc' W Yc, (r, n_targets)
-    rows: Callable[[slice], np.ndarray]  # Zc of a block, or Zc V without a basis
-    basis: np.ndarray | None  # V
+    coefficients: np.ndarray  # T' W Yc, or U' W^1/2 Yc: (r, n_targets)
+    rows: Callable[[slice], np.ndarray]  # a block of Zc, or of U
+    basis: np.ndarray | None  # V; None in sample space
     targets: _Targets
     weights: np.ndarray
 
@@ -73,15 +79,29 @@ class _Regression(NamedTuple):
         total = self.eigenvalues.sum()
         return float(self.eigenvalues @ self.eigenvalues / total) if total > 0 else 1.0
 
+    def factors(self, ridges: np.ndarray) -> np.ndarray:
+        """Return what each direction counts for at each ridge, (r, n_ridges)."""
+        sums = self.eigenvalues[:, None] + ridges
+        return ridges / sums if self.basis is None else 1.0 / sums
+
     def coordinates(self, block: slice) -> np.ndarray:
-        """Centred rows in the eigenbasis, Zc V."""
+        """Return a block of U, or of T."""
         rows = self.rows(block)
         return rows if self.basis is None else rows @ self.basis
 
-    def slopes(self, inverses: np.ndarray) -> np.ndarray:
-        """Coefficients of `rows`, from 1 / (s + ridge) of each target."""
-        shrunk = inverses * self.coefficients
-        return shrunk if self.basis is None else self.basis @ shrunk
+    def shares(self, block: slice, squares: np.ndarray) -> np.ndarray:
+        """Return 1 - u h for rows of leverage h of which a weight u is left out."""
+        weights = self.weights[block, None]
+        left_out = np.minimum(weights, 1.0)
+        if self.basis is None:
+            return (1.0 - left_out / weights) + left_out / weights * squares
+        return 1.0 - left_out * (1.0 / self.weights.sum() + squares)
+
+    def residuals(self, block: slice, products: np.ndarray) -> np.ndarray:
+        """Return residuals of the full fit, (b, n_ridges, n_targets)."""
+        if self.basis is None:
+            return products / np.sqrt(self.weights[block, None, None])
+        return (self.targets.rows(block) - self.targets.mean)[:, None] - products
 
     def blocks(self) -> Iterator[slice]:
         for start in range(0, len(self.weights), BLOCK_ROWS):
@@ -105,13 +125,14 @@ def _regression(moments: ClassMoments | TargetMoments, rows: RowSample) -> _Regr
             np.maximum(s, 0.0), basis.T @ cross, centred, basis, targets, weights
         )
     roots = np.sqrt(weights)[:, None]
-    whole = slice(None)
-    s, U = eigh(linalg.gram_of_rows(roots * centred(whole)), lower=True, driver="evd")
-    s = np.maximum(s, 0.0)
-    rotated = U * np.sqrt(s)
-    coefficients = rotated.T @ (roots * (targets.rows(whole) - targets.mean))
-    rotated /= roots
-    return _Regression(s, coefficients, rotated.__getitem__, None, targets, weights)
+    gram = linalg.gram_of_rows(roots * centred(slice(None)))
+    # The direction of the mean is fitted exactly: move it to the end, and drop it.
+    height = 2.0 * np.trace(gram) or 1.0
+    linalg.add_gram(gram, np.sqrt(height / weights.sum()) * roots.T)
+    s, U = eigh(gram, lower=True, driver="evd")
+    s, U = np.maximum(s[:-1], 0.0), U[:, :-1]
+    coefficients = U.T @ (roots * (targets.rows(slice(None)) - targets.mean))
+    return _Regression(s, coefficients, U.__getitem__, None, targets, weights)
 
 
 def _targets(moments, values, weights) -> _Targets:
@@ -140,24 +161,23 @@ def _scatters(moments: ClassMoments | TargetMoments):
 def _left_over(model: _Regression, ridges: np.ndarray):
     """Share of each row's target that its own fit leaves over, and squared errors.
 
-    Returns 1 - u h for each row and ridge, with leverage h and the weight u that is
-    left out, and the squared leave-one-out errors of each ridge and target.
+    The first is (n_samples, n_ridges); the second, of leave-one-out predictions,
+    (n_ridges, n_targets).
     """
-    inverses = 1.0 / (model.eigenvalues[:, None] + ridges)
-    left_out = np.minimum(model.weights, 1.0)
+    factors = model.factors(ridges)
     n_targets = len(model.targets.mean)
     shares = np.empty((len(model.weights), len(ridges)))
     errors = np.zeros((len(ridges), n_targets))
     for block in model.blocks():
         T = model.coordinates(block)
-        leverages = 1.0 / model.weights.sum() + (T * T) @ inverses
-        shares[block] = 1.0 - left_out[block, None] * leverages
-        deviations = model.targets.rows(block) - model.targets.mean
+        shares[block] = model.shares(block, (T * T) @ factors)
         for group in np.array_split(np.arange(len(ridges)), 1 + n_targets // 64):
             # Several ridges side by side: one wide product in place of thin ones.
-            shrunk = inverses[:, group, None] * model.coefficients[:, None, :]
-            fits = (T @ shrunk.reshape(T.shape[1], -1)).reshape(len(T), -1, n_targets)
-            residuals = (deviations[:, None] - fits) / shares[block][:, group, None]
+            shrunk = factors[:, group, None] * model.coefficients[:, None, :]
+            products = T @ shrunk.reshape(T.shape[1], -1)
+            products = products.reshape(len(T), -1, n_targets)
+            residuals = model.residuals(block, products)
+            residuals /= shares[block][:, group, None]
             errors[group] += np.einsum(
                 "i,ilk,ilk->lk", model.weights[block], residuals, residuals
             )
@@ -188,11 +208,14 @@ def _choose(model: _Regression, errors: np.ndarray) -> _Choice:
 
 def _predictions(model: _Regression, ridges, shares, chosen):
     """Yield blocks of targets and of what is predicted for them when left out."""
-    slopes = model.slopes(1.0 / (model.eigenvalues[:, None] + ridges[chosen]))
+    slopes = model.factors(ridges[chosen]) * model.coefficients
+    if model.basis is not None:
+        slopes = model.basis @ slopes
     for block in model.blocks():
+        products = (model.rows(block) @ slopes)[:, None]
+        residuals = model.residuals(block, products)[:, 0] / shares[block][:, chosen]
         Y = model.targets.rows(block)
-        residuals = Y - model.targets.mean - model.rows(block) @ slopes
-        yield block, Y, Y - residuals / shares[block][:, chosen]
+        yield block, Y, Y - residuals
 
 
 def _accuracy(model, predictions):
@@ -376,7 +399,7 @@ class RidgeLOO(TransferMetric):
         "rows": RowSample.empty(),
     }
     tasks = ("classification", "multilabel", "regression")
-    invariances = frozenset({"translation", "rotation", "scale"})
+    invariances = frozenset({"padding", "rotation", "scale", "translation"})
     n_passes = 2
 
     def __init__(self, *, output="auto", ridges=None, task="auto"):
