@@ -1,4 +1,4 @@
-"""TransRate: how much of the features' coding rate the classes explain.
+"""TransRate: how much of the features' coding rate the labels explain.
 
 Huang, L.-K., Huang, J., Rong, Y., Yang, Q., & Wei, Y. (2022). Needs the moments of
 each class; the authors' protocol, which normalises rows twice, needs the rows.
@@ -6,27 +6,33 @@ each class; the authors' protocol, which normalises rows twice, needs the rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
-from scipy.linalg import blas
-from sklearn.preprocessing import normalize as normalize_rows
 
-from sklearn_transrate._lib import linalg
 from sklearn_transrate.metrics._base import MetricResult, TransferMetric
-from sklearn_transrate.metrics._coding_rate import (
-    distortion,
-    rate_of_spectrum,
-    rate_of_triangle,
+from sklearn_transrate.metrics._coding_rate import distortion, rate_of_spectrum
+from sklearn_transrate.metrics._transrate_kernels import (
+    Distortion,
+    class_rates,
+    pooled_rates,
+    projected_rates,
+    unit_rows,
 )
-from sklearn_transrate.statistics import ClassMoments, RowSample, Statistic
+from sklearn_transrate.statistics import (
+    ClassMoments,
+    RowSample,
+    Statistic,
+    TargetMoments,
+)
 
 __all__ = ["TransRate", "transrate_from_eigenvalues", "transrate_score"]
 
 CLASS_WEIGHTS = ("prior", "uniform")
 NORMALIZATIONS = ("rank", "n_features", None)
 EPS_UNITS = ("absolute", "trace", "mean_eigenvalue")
+COVARIANCES = ("class", "pooled")
 # Published forms, by the parameters that make them.
 FORMS: dict[str, dict[str, Any]] = {
     "listing": {"eps": 1e-4, "class_weight": "uniform", "normalize": None},
@@ -34,184 +40,28 @@ FORMS: dict[str, dict[str, Any]] = {
     "protocol": {"eps": 1e-4, "eps_unit": "trace", "row_norm": "l2"},
     "projected": {"eps": 1e-4, "eps_unit": "trace", "projection": "between"},
 }
-# Rows put together for one update of the total scatter.
-UPDATE_ROWS = 4096
 
 
-# -- kernels: moments to rates -------------------------------------------------
-
-
-def _offsets(moments: ClassMoments, origin: bool) -> np.ndarray:
-    """Class means from the reference point, times the root of the counts."""
-    if origin:
-        return np.sqrt(moments.counts)[:, None] * moments.means
-    return moments.between_rows()
-
-
-def _class_triangles(
-    moments: ClassMoments, offsets: np.ndarray
-) -> Iterator[np.ndarray]:
-    """Yield each class's scatter about the reference point, on its smaller side."""
-    for k, offset in enumerate(offsets):
-        scatter = moments.class_scatter(k)
-        if scatter.is_dense:
-            triangle = scatter.triangle().copy(order="F")
-            yield blas.dsyr(1.0, offset, lower=1, a=triangle, overwrite_a=1)
-        else:
-            yield linalg.gram_of_rows(np.vstack([scatter.factor(), offset]))
-
-
-def _dense_total(moments: ClassMoments, offsets: np.ndarray) -> np.ndarray:
-    """Sum the class scatters about the reference point, in feature space."""
-    total = linalg.empty_triangle(moments.n_features)
-    pending, n_pending = [offsets], len(offsets)
-    for k in range(len(offsets)):
-        scatter = moments.class_scatter(k)
-        if scatter.is_dense:
-            total += scatter.triangle()
-            continue
-        pending.append(scatter.factor())
-        n_pending += len(pending[-1])
-        if n_pending >= UPDATE_ROWS:
-            linalg.add_gram(total, np.concatenate(pending))
-            pending, n_pending = [], 0
-    if pending:
-        linalg.add_gram(total, np.concatenate(pending))
-    return total
-
-
-def _thin_total(
-    moments: ClassMoments, offsets: np.ndarray
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return the total in sample space, and the classes, its diagonal blocks.
-
-    The rows of class k are its factor and its offset, so one product serves all.
-    """
-    rows, ends = [], []
-    for k, offset in enumerate(offsets):
-        rows += [moments.class_scatter(k).factor(), offset[None]]
-        ends.append(len(rows[-2]) + 1)
-    gram = linalg.gram_of_rows(np.concatenate(rows))
-    stops = np.cumsum(ends)
-    blocks = [
-        gram[stop - size : stop, stop - size : stop].copy(order="F")
-        for stop, size in zip(stops, ends, strict=True)
-    ]
-    return gram, blocks
-
-
-def _thin_rank(gram: np.ndarray, moments: ClassMoments) -> int:
-    """Rank of a total in sample space, about the mean.
-
-    The offsets of all classes are dependent: their sum, weighted by the roots of
-    the counts, is zero. Filling in that one known direction lets the cheap
-    certificate of full rank apply.
-    """
-    null = np.zeros(len(gram))
-    sizes = [moments.class_scatter(k).n_rows + 1 for k in range(len(moments.counts))]
-    null[np.cumsum(sizes) - 1] = np.sqrt(moments.priors)
-    filled = blas.dsyr(np.trace(gram) / len(gram), null, lower=1, a=gram)
-    return linalg.effective_rank(filled) - 1
-
-
-def _rates_from_moments(
-    moments: ClassMoments, eps, eps_unit: str, normalize: str | None, origin: bool
-) -> tuple[float, np.ndarray, float, int | None]:
-    """R(Z), the rate of each class, the absolute distortion and the rank."""
-    offsets = _offsets(moments, origin)
-    weight = moments.total_weight
-    thin = moments.n_samples <= moments.n_features and not any(
-        moments.class_scatter(k).is_dense for k in range(len(offsets))
-    )
-    if thin:
-        total, classes = _thin_total(moments, offsets)
-    else:
-        total, classes = (
-            _dense_total(moments, offsets),
-            _class_triangles(moments, offsets),
-        )
-    rank = None
-    if normalize == "rank" or eps == "auto" or eps_unit == "mean_eigenvalue":
-        if not np.trace(total) > 0:
-            rank = 0
-        elif thin and not origin:
-            rank = _thin_rank(total, moments)
-        else:
-            rank = linalg.effective_rank(total)
-    eps = distortion(eps, eps_unit, total, weight, rank)
-    if eps == 0:  # relative to nothing: features are constant
-        return 0.0, np.zeros(len(offsets)), eps, rank
-    rate = rate_of_triangle(total, weight, eps)
-    rates = np.array(
-        [
-            rate_of_triangle(triangle, count, eps)
-            for triangle, count in zip(classes, moments.counts, strict=True)
-        ]
-    )
-    return rate, rates, eps, rank
-
-
-def _projected_spectra(
-    moments: ClassMoments, origin: bool
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Spectra after projecting features on the between-class directions.
-
-    With P the pseudo-inverse of the total covariance times the between-class one:
-    the singular values of (total P), which is the between-class covariance, and of
-    (class P). All have rank below the number of classes, so everything is done on
-    an orthonormal basis of the class means' span.
-    """
-    weight = moments.total_weight
-    offsets = _offsets(moments, origin)
-    # offsets / sqrt(weight) = triangular @ basis.T
-    basis, triangular = np.linalg.qr(offsets.T / np.sqrt(weight))
-    between = triangular @ triangular.T
-    covariance = moments.total().dense() / weight
-    if origin:
-        covariance += np.multiply.outer(moments.mean, moments.mean)
-    solved = _solve_psd(covariance, basis)
-    spectra = []
-    for k, count in enumerate(moments.counts):
-        product = moments.class_scatter(k).dot(solved) / count
-        spectra.append(np.linalg.svd(product @ between, compute_uv=False))
-    return np.linalg.svd(between, compute_uv=False), spectra
-
-
-def _solve_psd(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solve with the pseudo-inverse, by Cholesky where the matrix is definite."""
-    triangle = np.asfortranarray(np.tril(matrix))
-    if linalg.effective_rank(triangle) == len(triangle):
-        factor = linalg.cholesky(triangle)
-        half = blas.dtrsm(1.0, factor, right, lower=1)
-        return blas.dtrsm(1.0, factor, half, lower=1, trans_a=1)
-    values, vectors = linalg.eigh_psd(triangle)
-    return vectors @ ((vectors.T @ right) / values[:, None])
-
-
-def _combine(rate, rates, counts, class_weight, divisor) -> tuple[float, dict]:
-    """Total rate minus the mean of the class rates, and what it is made of."""
-    weights = counts / counts.sum()
-    if class_weight == "uniform":
-        weights = np.full(len(counts), 1.0 / len(counts))
-    conditional = float(weights @ rates)
-    score = (rate - conditional) / divisor
-    return score, {
-        "rate": rate / divisor,
-        "conditional_rate": conditional / divisor,
-        "class_rates": rates / divisor,
+def _check_options(**given) -> None:
+    options = {
+        "eps_unit": EPS_UNITS,
+        "class_weight": CLASS_WEIGHTS,
+        "normalize": NORMALIZATIONS,
+        "row_norm": ("l2", None),
+        "projection": ("between", None),
+        "covariance": COVARIANCES,
     }
-
-
-def _check_parameters(eps_unit, class_weight, normalize) -> None:
-    for name, value, options in (
-        ("eps_unit", eps_unit, EPS_UNITS),
-        ("class_weight", class_weight, CLASS_WEIGHTS),
-        ("normalize", normalize, NORMALIZATIONS),
-    ):
-        if value not in options:
+    for name, value in given.items():
+        if value not in options[name]:
             raise ValueError(
-                f"Expected {name!r} to be one of {options}, got {value!r}."
+                f"Expected {name!r} to be one of {options[name]}, got {value!r}."
             )
+
+
+def _class_weights(counts: np.ndarray, class_weight: str) -> np.ndarray:
+    if class_weight == "uniform":
+        return np.full(len(counts), 1.0 / len(counts))
+    return counts / counts.sum()
 
 
 # -- functions -----------------------------------------------------------------
@@ -227,6 +77,8 @@ def transrate_score(
     row_norm=None,
     projection=None,
     eps_unit="absolute",
+    covariance="class",
+    task="auto",
     sample_weight=None,
 ):
     """TransRate of features for a labelled task.
@@ -238,8 +90,9 @@ def transrate_score(
     ----------
     X : array-like of shape (n_samples, n_features)
         Features from one layer of a source model.
-    y : array-like of shape (n_samples,)
-        Target class labels. Any hashable labels; at least two classes.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Target class labels, any hashable ones; or 0/1 indicators of several labels,
+        or real values, whose linear prediction takes the place of the class means.
     eps : float or "auto", default="auto"
         Distortion. A float is absolute, as in the paper, unless `eps_unit` says
         otherwise. "auto" is 0.1 times the mean non-zero eigenvalue of the
@@ -259,6 +112,13 @@ def transrate_score(
     eps_unit : {"absolute", "trace", "mean_eigenvalue"}, default="absolute"
         What a float `eps` is measured in: squared units of the features, the trace
         of the covariance, or its mean non-zero eigenvalue.
+    covariance : {"class", "pooled"}, default="class"
+        "class" codes each class by itself, as published. "pooled" codes what a
+        linear model of the labels leaves, with one covariance for all classes, which
+        needs far fewer samples; always so for indicators and values.
+    task : {"auto", "classification", "multilabel", "regression"}, default="auto"
+        What `y` holds. "auto" takes whole numbers, strings and booleans as classes,
+        0/1 matrices as labels, and anything else as values.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights; a weight of 2 counts as two equal rows.
 
@@ -272,7 +132,7 @@ def transrate_score(
     ------
     ValueError
         If arguments are swapped, empty, not finite or of different lengths, or if
-        `y` is continuous.
+        a parameter is none of its options.
 
     Warns
     -----
@@ -289,7 +149,9 @@ def transrate_score(
     With :math:`\\Sigma` the covariance of all features and :math:`M_k` the second
     moment of class k about the global mean, the score is
     :math:`\\frac{1}{2r} [\\log\\det(I + \\Sigma/\\epsilon) - \\sum_k p_k
-    \\log\\det(I + M_k/\\epsilon)]`.
+    \\log\\det(I + M_k/\\epsilon)]`. The pooled form takes, in place of all
+    :math:`M_k`, the residual covariance :math:`\\Sigma_{zz} - \\Sigma_{zy}
+    \\Sigma_{yy}^+ \\Sigma_{yz}`, which for classes is the covariance within them.
     Cost: O(n d min(n, d)). Values are comparable only for the same samples and the
     same parameters; they grow when n comes near d, also on noise.
 
@@ -316,6 +178,8 @@ def transrate_score(
         row_norm=row_norm,
         projection=projection,
         eps_unit=eps_unit,
+        covariance=covariance,
+        task=task,
     )
     return metric.score(X, y, sample_weight)
 
@@ -376,7 +240,7 @@ def transrate_from_eigenvalues(
     >>> round(score, 4)
     0.2397
     """
-    _check_parameters(eps_unit, class_weight, normalize)
+    _check_options(eps_unit=eps_unit, class_weight=class_weight, normalize=normalize)
     if normalize == "n_features":
         raise ValueError(
             "Spectra do not tell the number of features. Use normalize='rank', or "
@@ -396,10 +260,9 @@ def transrate_from_eigenvalues(
     if eps == 0:
         return 0.0
     rates = np.array([rate_of_spectrum(values, eps) for values in class_eigenvalues])
+    left = _class_weights(counts, class_weight) @ rates
     divisor = max(rank, 1) if normalize == "rank" else 1
-    return _combine(
-        rate_of_spectrum(eigenvalues, eps), rates, counts, class_weight, divisor
-    )[0]
+    return float((rate_of_spectrum(eigenvalues, eps) - left) / divisor)
 
 
 # -- the object ----------------------------------------------------------------
@@ -422,6 +285,10 @@ class TransRate(TransferMetric):
         Whether to project on the directions that separate class means.
     eps_unit : {"absolute", "trace", "mean_eigenvalue"}, default="absolute"
         What a float `eps` is measured in.
+    covariance : {"class", "pooled"}, default="class"
+        Whether each class has a covariance of its own.
+    task : {"auto", "classification", "multilabel", "regression"}, default="auto"
+        What `y` holds; "auto" looks at the first batch.
 
     Attributes
     ----------
@@ -429,10 +296,11 @@ class TransRate(TransferMetric):
         TransRate of all rows seen, in nats.
     parts_ : dict
         "rate", R(Z); "conditional_rate", R(Z|Y); "class_rates" and "class_counts",
-        in the order of `classes_`; "eps", the absolute distortion used; "rank", of
-        the features, where it was needed. Rates are divided as the score is.
+        in the order of `classes_`, where each class is coded by itself; "eps", the
+        absolute distortion used; "rank", of the features, where it was needed.
+        Rates are divided as the score is.
     classes_ : ndarray of shape (n_classes,)
-        Labels seen, sorted.
+        Labels seen, sorted; only for classification.
     n_samples_seen_ : int
         Number of rows seen.
     n_features_in_ : int
@@ -465,8 +333,7 @@ class TransRate(TransferMetric):
     """
 
     requires = {"moments": ClassMoments.empty(scatter="class")}
-    bounds = (0.0, np.inf)
-    invariances = frozenset({"translation", "rotation", "scale", "duplication"})
+    tasks = ("classification", "multilabel", "regression")
     one_class_score = 0.0
 
     def __init__(
@@ -478,6 +345,8 @@ class TransRate(TransferMetric):
         row_norm=None,
         projection=None,
         eps_unit="absolute",
+        covariance="class",
+        task="auto",
     ):
         self.eps = eps
         self.class_weight = class_weight
@@ -485,6 +354,26 @@ class TransRate(TransferMetric):
         self.row_norm = row_norm
         self.projection = projection
         self.eps_unit = eps_unit
+        self.covariance = covariance
+        self.task = task
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Smallest and largest possible score, with these parameters."""
+        # The rate is concave, so only weights that make the class moments add up to
+        # the total keep the difference from being negative.
+        proven = self.class_weight == "prior" and self.projection is None
+        return (0.0 if proven else -np.inf, np.inf)
+
+    @property
+    def invariances(self) -> frozenset[str]:
+        """What leaves the score as it is, with these parameters."""
+        kept = {"rotation", "duplication"}
+        if self.row_norm is None:
+            kept.add("translation")
+        if self.eps == "auto" or self.eps_unit != "absolute" or self.row_norm == "l2":
+            kept.add("scale")
+        return frozenset(kept)
 
     @classmethod
     def from_form(cls, form, **params) -> Self:
@@ -519,63 +408,73 @@ class TransRate(TransferMetric):
     def required_statistics(
         self, task: str = "classification"
     ) -> Mapping[str, Statistic]:
-        """Return the empty statistics that this metric needs.
+        """Return the empty statistics that this metric needs for a task.
 
         Parameters
         ----------
-        task : {"classification"}
+        task : {"classification", "multilabel", "regression"}
             What kind of target y is.
 
         Returns
         -------
         statistics : mapping of {name: Statistic}
-            Class moments; the rows themselves with ``row_norm="l2"``, whose second
-            scaling cannot be done before the mean of all rows is known.
+            Moments; the rows themselves with ``row_norm="l2"``, whose second scaling
+            cannot be done before the mean of all rows is known.
         """
-        return {"rows": RowSample.empty()} if self.row_norm else self.requires
+        if self.row_norm is not None:
+            return {"rows": RowSample.empty()}
+        return {"moments": self._empty_moments(task)}
+
+    def _empty_moments(self, task: str) -> Statistic:
+        if task != "classification":
+            return TargetMoments.empty()
+        kind = "pooled" if self.covariance == "pooled" else "class"
+        return ClassMoments.empty(scatter=kind)
 
     def _evaluate(self, moments=None, rows=None) -> MetricResult:
-        _check_parameters(self.eps_unit, self.class_weight, self.normalize)
-        if self.row_norm not in (None, "l2") or self.projection not in (
-            None,
-            "between",
-        ):
-            raise ValueError(
-                "Expected 'row_norm' to be 'l2' or None and 'projection' to be "
-                f"'between' or None, got {self.row_norm!r} and {self.projection!r}."
-            )
+        self._check_parameters()
         origin = rows is not None
         if origin:
-            moments = _moments_of_unit_rows(rows)
-        if self.projection == "between":
-            rate, rates, eps, rank = self._projected_rates(moments, origin)
+            Z, y = unit_rows(rows), rows.targets
+            empty = self._empty_moments(self.resolve_task(y))
+            moments = empty.from_batch(Z, y, rows.weights, **empty.config)
+        distort = Distortion(self.eps, self.eps_unit, self.normalize == "rank")
+        by_class = isinstance(moments, ClassMoments) and moments.scatter == "class"
+        if self.covariance == "pooled" or not by_class:
+            if self.projection is not None:
+                raise ValueError(
+                    "Expected classes with covariances of their own for "
+                    "projection='between'. Use covariance='class' and class labels."
+                )
+            rates, weights, counts = pooled_rates(moments, distort), np.ones(1), None
         else:
-            rate, rates, eps, rank = _rates_from_moments(
-                moments, self.eps, self.eps_unit, self.normalize, origin
-            )
-        divisor = {"rank": rank, "n_features": moments.n_features}.get(
-            self.normalize, 1
+            kernel = class_rates if self.projection is None else projected_rates
+            rates, counts = kernel(moments, distort, origin=origin), moments.counts
+            weights = _class_weights(counts, self.class_weight)
+        return self._combined(rates, weights, counts, moments.n_features)
+
+    def _combined(self, rates, weights, counts, n_features) -> MetricResult:
+        """Total rate minus the mean of the others, and what it is made of."""
+        divisors = {"rank": rates.rank, "n_features": n_features, None: 1}
+        divisor = max(divisors[self.normalize], 1)
+        left = float(weights @ rates.classes)
+        parts = {
+            "rate": rates.total / divisor,
+            "conditional_rate": left / divisor,
+            "eps": rates.eps,
+            "rank": rates.rank,
+        }
+        if counts is not None:
+            parts["class_rates"] = rates.classes / divisor
+            parts["class_counts"] = counts.copy()
+        return MetricResult((rates.total - left) / divisor, parts=parts)
+
+    def _check_parameters(self) -> None:
+        _check_options(
+            eps_unit=self.eps_unit,
+            class_weight=self.class_weight,
+            normalize=self.normalize,
+            row_norm=self.row_norm,
+            projection=self.projection,
+            covariance=self.covariance,
         )
-        score, parts = _combine(
-            rate, rates, moments.counts, self.class_weight, max(divisor, 1)
-        )
-        parts |= {"class_counts": moments.counts.copy(), "eps": eps, "rank": rank}
-        return MetricResult(score, parts=parts)
-
-    def _projected_rates(self, moments, origin):
-        eigenvalues, class_spectra = _projected_spectra(moments, origin)
-        floor = linalg.rank_tolerance(eigenvalues.max(initial=0.0), moments.n_features)
-        rank = int(np.sum(eigenvalues > floor))
-        eps = distortion(self.eps, self.eps_unit, np.diag(eigenvalues), 1.0, rank)
-        if eps == 0:
-            return 0.0, np.zeros(len(class_spectra)), eps, rank
-        rates = np.array([rate_of_spectrum(values, eps) for values in class_spectra])
-        return rate_of_spectrum(eigenvalues, eps), rates, eps, rank
-
-
-def _moments_of_unit_rows(rows: RowSample) -> ClassMoments:
-    """Moments of rows scaled to unit length, centred, and scaled once more."""
-    Z = normalize_rows(np.asarray(rows.features, dtype=np.float64))
-    Z -= np.average(Z, axis=0, weights=rows.weights)
-    Z = normalize_rows(Z, copy=False)
-    return ClassMoments.from_batch(Z, rows.targets, rows.weights)
