@@ -17,11 +17,15 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_transrate.metrics import FeaturesAsPredictions
+from sklearn_transrate.exceptions import LayerNotFoundError
+from sklearn_transrate.extractors import MLPExtractor
+from sklearn_transrate.metrics import FeaturesAsPredictions, TransRateScorer
 from sklearn_transrate.metrics._scorer_features import as_matrix, take_features
+from sklearn_transrate.model_selection import TransferSelector
 
 X, y = load_iris(return_X_y=True)
 SCALED = StandardScaler().fit_transform(X)
@@ -330,3 +334,26 @@ def test_matrices_are_not_copied():
 
 def test_lists_of_numbers_become_a_column():
     assert_array_equal(as_matrix([1.0, 2.0]), [[1.0], [2.0]])
+
+
+# -- our own extractors and selectors ------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_layers_of_a_trained_network():
+    network = MLPClassifier((6, 5), max_iter=50, random_state=0).fit(X, y)
+    extractor = MLPExtractor(network, layers="all").fit(X)
+    widths = dict(zip(extractor.layers_, (6, 5, 3), strict=True))
+    model = make_pipeline(extractor, GaussianNB()).fit(X, y)
+    for layer, width in widths.items():
+        assert take_features(model, X, layer=layer).shape == (150, width)
+    assert_array_equal(take_features(model, X), extractor.transform(X))
+    with pytest.raises(LayerNotFoundError):
+        take_features(model, X, layer="pooling")
+
+
+def test_selector_is_scored_by_its_winner():
+    selector = TransferSelector([("raw", "passthrough"), ("pca", pca(2))]).fit(X, y)
+    assert selector.best_name_ == "pca"
+    assert_array_equal(take_features(selector, X), selector.transform(X))
+    assert TransRateScorer()(selector, X, y) == pytest.approx(selector.best_score_)
