@@ -29,8 +29,33 @@ def model_attribute(method: Callable) -> property:
     """Make a property whose failure reads as an attribute that is not there.
 
     Notebooks and ``dir`` ask an estimator for everything it has; a parameter that
-    does not fit the model must not break them. `fit` and `transform` raise the real
-    error.
+    does not fit the model must not break them. `fit` and `transform` still raise
+    the error itself.
+
+    Parameters
+    ----------
+    method : callable
+        Computes the attribute from the extractor, such as its ``layers_``.
+
+    Returns
+    -------
+    attribute : property
+        Raises AttributeError, with the same message, where `method` raises an
+        OSError, TypeError or ValueError.
+
+    See Also
+    --------
+    FeatureExtractor : The base class that reads ``layers_``.
+
+    Examples
+    --------
+    >>> from sklearn_transrate.extractors import model_attribute
+    >>> class Model:
+    ...     @model_attribute
+    ...     def layers_(self):
+    ...         raise FileNotFoundError("model.onnx")
+    >>> hasattr(Model(), "layers_")
+    False
     """
 
     @wraps(method)
