@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 
+from sklearn_transrate.extractors import FeatureExtractor
+from sklearn_transrate.extractors._batching import count_rows
 from sklearn_transrate.metrics import TransferMetric
 from sklearn_transrate.statistics import Statistic
 from sklearn_transrate.testing._contract_laws import CONTRACT_LAWS
 from sklearn_transrate.testing._data import Case, made_cases
+from sklearn_transrate.testing._extractor_laws import EXTRACTOR_LAWS
 from sklearn_transrate.testing._metric_laws import SCORE_LAWS
 from sklearn_transrate.testing._statistic_laws import STATISTIC_LAWS
 
 __all__ = [
     "METRIC_LAWS",
     "binding_laws",
+    "check_extractor",
     "check_statistic",
     "check_transfer_metric",
     "fitting_cases",
@@ -109,17 +114,63 @@ def check_statistic(statistic: Statistic | type[Statistic], X=None, y=None) -> N
     _check_all(statistic.empty() if isinstance(statistic, type) else statistic, X, y)
 
 
-def parametrize_with_checks(
-    subjects: Iterable[Any],
-    *,
-    expected_failed_checks: Callable[[Any], Mapping[str, str]] | None = None,
-) -> Callable:
-    """Parametrize a pytest function with the laws of metrics and statistics.
+def check_extractor(extractor: FeatureExtractor, X, y=None) -> None:
+    """Check that an extractor keeps the laws of rows, layers and models.
 
     Parameters
     ----------
-    subjects : iterable of TransferMetric or Statistic
+    extractor : FeatureExtractor
+        With the parameters that are to be checked; it is not changed.
+    X : array-like or list
+        A few inputs, as the model takes them; five or so, all different.
+    y : array-like of shape (n_samples,), default=None
+        Labels that travel with them; numbers of the rows if None.
+
+    Raises
+    ------
+    AssertionError
+        If a law does not hold; it names the law, what was expected and what came.
+
+    See Also
+    --------
+    parametrize_with_checks : The same as one test a law.
+
+    Notes
+    -----
+    The laws: layers have names of their own; one pass gives all of them, and each what
+    it is on its own; the batch size and the company of a row do not matter, nor what
+    was fitted before; labels travel with their rows; inputs stay as they are; clones
+    share the model; pickles give the same features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_transrate.extractors import PrecomputedFeatures
+    >>> from sklearn_transrate.testing import check_extractor
+    >>> features = {"conv": np.eye(6), "head": np.arange(12.0).reshape(6, 2)}
+    >>> check_extractor(PrecomputedFeatures(features), np.arange(6))
+    """
+    _check_all(extractor, X, y)
+
+
+def parametrize_with_checks(
+    subjects: Iterable[Any],
+    *,
+    X=None,
+    y=None,
+    expected_failed_checks: Callable[[Any], Mapping[str, str]] | None = None,
+) -> Callable:
+    """Parametrize a pytest function with the laws that bind each subject.
+
+    Parameters
+    ----------
+    subjects : iterable of TransferMetric, Statistic or FeatureExtractor
         What is to be checked; statistics are given empty.
+    X : array-like or list, default=None
+        Inputs to check all of them on; extractors need some, for the others they are
+        made up if None.
+    y : array-like, default=None
+        The targets that go with them.
     expected_failed_checks : callable, default=None
         Takes a subject and returns a mapping from names of laws that it may break to
         the reason; these tests are marked as expected failures, strictly.
@@ -134,6 +185,7 @@ def parametrize_with_checks(
     --------
     check_transfer_metric : All laws of a metric in one call.
     check_statistic : All laws of a statistic in one call.
+    check_extractor : All laws of an extractor in one call.
 
     Examples
     --------
@@ -148,12 +200,13 @@ def parametrize_with_checks(
     parameters = []
     for subject in subjects:
         excused = expected_failed_checks(subject) if expected_failed_checks else {}
-        for law in binding_laws(subject):
+        cases = _cases(subject, X, y)
+        for law in binding_laws(subject, cases):
             marks = ()
             if law.__name__ in excused:
                 marks = pytest.mark.xfail(reason=excused[law.__name__], strict=True)
             name = f"{_one_line(subject)}-{law.__name__.removeprefix('check_')}"
-            check = partial(_check_law, law)
+            check = partial(_check_law, law, cases)
             parameters.append(pytest.param(subject, check, id=name, marks=marks))
 
     def decorate(function: Callable) -> Callable:
@@ -163,9 +216,9 @@ def parametrize_with_checks(
     return decorate
 
 
-def binding_laws(subject: Any) -> list[Callable]:
-    """Return the laws that bind a metric or a statistic for some of its targets."""
-    tasks = {case.task for case in fitting_cases(subject)}
+def binding_laws(subject: Any, cases: Sequence[Case]) -> list[Callable]:
+    """Return the laws that bind a subject for some of these data."""
+    tasks = {case.task for case in cases}
     claims = getattr(subject, "invariances", ())
     return [
         law
@@ -175,47 +228,60 @@ def binding_laws(subject: Any) -> list[Callable]:
     ]
 
 
-def fitting_cases(subject: Any) -> list[Case]:
+def fitting_cases(subject: TransferMetric | Statistic) -> list[Case]:
     """Return the made data that a metric or a statistic can take."""
     cases = made_cases(getattr(subject, "inputs", "features"))
-    if isinstance(subject, Statistic):
-        classified = hasattr(subject, "classes")
-        return [c for c in cases if (c.task == "classification") == classified]
-    return [case for case in cases if _resolved_task(subject, case.y) == case.task]
+    return [case for case in cases if _task_of(subject, case.y, case.task) == case.task]
 
 
 def _laws_of(subject: Any) -> list[Callable]:
-    if isinstance(subject, Statistic):
-        return STATISTIC_LAWS
-    if isinstance(subject, TransferMetric):
-        return METRIC_LAWS
+    for kind, laws in (
+        (TransferMetric, METRIC_LAWS),
+        (Statistic, STATISTIC_LAWS),
+        (FeatureExtractor, EXTRACTOR_LAWS),
+    ):
+        if isinstance(subject, kind):
+            return laws
     raise TypeError(
-        f"Expected an instance of TransferMetric or Statistic, got {subject!r}."
+        "Expected an instance of TransferMetric, Statistic or FeatureExtractor, got "
+        f"{subject!r}."
     )
 
 
-def _resolved_task(metric: TransferMetric, y) -> str | None:
-    try:
-        return clone(metric).resolve_task(y)
-    except ValueError:
-        return None
-
-
-def _check_all(subject: Any, X, y) -> None:
-    given = None if X is None else [Case("given", _task_of(subject, y), X, y)]
-    for law in binding_laws(subject):
-        _check_law(law, subject, given)
-
-
-def _task_of(subject, y) -> str:
+def _task_of(subject: Any, y: Any, task: str = "regression") -> str | None:
+    """Return what a subject takes targets for; None if it cannot take them."""
     if isinstance(subject, TransferMetric):
-        return clone(subject).resolve_task(y)
-    return "classification" if hasattr(subject, "classes") else "regression"
+        try:
+            return clone(subject).resolve_task(y)
+        except ValueError:
+            return None
+    if hasattr(subject, "classes"):
+        return "classification"
+    return None if task == "classification" else task
 
 
-def _check_law(law: Callable, subject: Any, cases: list[Case] | None = None) -> None:
-    """Check one law on all data that it and the subject are about."""
-    for case in fitting_cases(subject) if cases is None else cases:
+def _cases(subject: Any, X: Any, y: Any) -> list[Case]:
+    """Return the data to check a subject on: those given, or made ones."""
+    if X is not None:
+        y = np.arange(count_rows(X)) if y is None else y
+        return [Case("given", _task_of(subject, y), X, y)]
+    if isinstance(subject, FeatureExtractor):
+        raise ValueError(
+            f"Expected inputs for {subject!r}, got none. Pass some as X: nobody else "
+            "knows what the model takes."
+        )
+    return fitting_cases(subject)
+
+
+def _check_all(subject: Any, X: Any, y: Any) -> None:
+    cases = _cases(subject, X, y)
+    for law in binding_laws(subject, cases):
+        _check_law(law, cases, subject)
+
+
+def _check_law(law: Callable, cases: Sequence[Case], subject: Any) -> None:
+    """Check one law on all data that it is about."""
+    for case in cases:
         if not law.tasks or case.task in law.tasks:
             law(subject, case.X, case.y)
 

@@ -58,8 +58,12 @@ def _report(law, subject, X, y, error) -> str:
         what = f"raised {type(error).__name__}: {what}"
     return (
         f"{law.__name__} fails for {subject!r}: {what}\nThe law: {promise}\nSeen with "
-        f"features of shape {np.shape(X)} and targets of shape {np.shape(y)}."
+        f"inputs of {_size(X)} and targets of {_size(y)}."
     )
+
+
+def _size(rows: Any) -> str:
+    return f"shape {rows.shape}" if hasattr(rows, "shape") else f"{len(rows)} rows"
 
 
 def random_batches(rng, *columns: Any, largest: int = 6) -> list[tuple]:

@@ -55,10 +55,12 @@ def read_score(metric) -> float:
         return metric.score_
 
 
-def assert_close(got: float, expected: float, when: str) -> None:
+def assert_close(
+    got: float, expected: float, when: str, *, tolerance: float = TOLERANCE
+) -> None:
     both_undefined = np.isnan(got) and np.isnan(expected)
     size = max(1.0, abs(got), abs(expected))
-    assert both_undefined or abs(got - expected) <= TOLERANCE * size, (
+    assert both_undefined or abs(got - expected) <= tolerance * size, (
         f"expected {expected!r}, got {got!r} {when}"
     )
 
