@@ -5,10 +5,15 @@ from sklearn_transrate.metrics._coding_rate import coding_rate
 from sklearn_transrate.metrics._function import FunctionMetric
 from sklearn_transrate.metrics._gbc import GBC, gbc_score
 from sklearn_transrate.metrics._hscore import HScore, h_score
+from sklearn_transrate.metrics._knn import (
+    NearestNeighborsProbe,
+    nearest_neighbors_score,
+)
 from sklearn_transrate.metrics._leep import LEEP, leep_score
 from sklearn_transrate.metrics._lfc import LFC, lfc_score
 from sklearn_transrate.metrics._logme import LogME, logme_score
 from sklearn_transrate.metrics._nce import NCE, nce_score
+from sklearn_transrate.metrics._nleep import NLEEP, nleep_score
 from sklearn_transrate.metrics._registry import get_metric, get_metric_names
 from sklearn_transrate.metrics._ridge_loo import RidgeLOO, ridge_loo_score
 from sklearn_transrate.metrics._scorer import TransferScorer, TransRateScorer
@@ -30,11 +35,13 @@ __all__ = [
     "LEEP",
     "LFC",
     "NCE",
+    "NLEEP",
     "FeaturesAsPredictions",
     "FunctionMetric",
     "HScore",
     "LogME",
     "MetricResult",
+    "NearestNeighborsProbe",
     "RidgeLOO",
     "TransRate",
     "TransRateScorer",
@@ -52,6 +59,8 @@ __all__ = [
     "logme_score",
     "make_transfer_scorer",
     "nce_score",
+    "nearest_neighbors_score",
+    "nleep_score",
     "ridge_loo_score",
     "transrate_from_eigenvalues",
     "transrate_score",

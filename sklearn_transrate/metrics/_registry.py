@@ -35,6 +35,8 @@ _BUILTIN: dict[str, tuple[str, str, dict]] = {
     "lfc": ("_lfc", "LFC", {}),
     "logme": ("_logme", "LogME", {}),
     "nce": ("_nce", "NCE", {}),
+    "nearest_neighbors": ("_knn", "NearestNeighborsProbe", {}),
+    "nleep": ("_nleep", "NLEEP", {"random_state": 0}),
     "ridge_loo": ("_ridge_loo", "RidgeLOO", {}),
     "shrunk_h_score": ("_hscore", "HScore", {"shrinkage": "ledoit_wolf"}),
     "transrate": ("_transrate", "TransRate", {}),
