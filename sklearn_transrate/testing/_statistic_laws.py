@@ -365,7 +365,7 @@ def check_moments(statistic, X, y, rng):
         & _make(statistic, X, y).summary().keys()
     ):
         return
-    spread = max(float(np.abs(X - X[0]).max()), 1.0)
+    spread = float(np.abs(X - X[0]).max()) or 1.0
     for offset in (0.0, OFFSET * spread):
         shifted = X.astype(np.float64) + offset
         merged = random_merge(rng, _parts(statistic, shifted, y, rng))
