@@ -315,6 +315,10 @@ class TransRateScorer(TransferScorer):
         Whether to project on the directions that separate class means.
     eps_unit : {"absolute", "trace", "mean_eigenvalue"}, default="absolute"
         What a float `eps` is measured in.
+    covariance : {"class", "pooled"}, default="class"
+        Whether each class has a covariance of its own.
+    task : {"auto", "classification", "multilabel", "regression"}, default="auto"
+        What `y` holds.
     features : {"auto", "input", "transform"}, str, int or callable, default="auto"
         Which features to score, as in `TransferScorer`.
     layer : str or int, default=None
@@ -361,6 +365,8 @@ class TransRateScorer(TransferScorer):
         row_norm=None,
         projection=None,
         eps_unit="absolute",
+        covariance="class",
+        task="auto",
         features="auto",
         layer=None,
     ):
@@ -370,6 +376,8 @@ class TransRateScorer(TransferScorer):
         self.row_norm = row_norm
         self.projection = projection
         self.eps_unit = eps_unit
+        self.covariance = covariance
+        self.task = task
         self.features = features
         self.layer = layer
 

@@ -94,26 +94,24 @@ def test_metric_is_a_name_a_metric_or_a_function(metric, expected):
     assert type(score) is float
 
 
-@pytest.mark.parametrize("name", ["eps", "class_weight", "normalize", "eps_unit"])
-def test_every_parameter_of_transrate_reaches_it(name):
-    value = {
-        "eps": 0.3,
-        "class_weight": "uniform",
-        "normalize": None,
-        "eps_unit": "trace",
-    }[name]
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("eps", 0.3),
+        ("class_weight", "uniform"),
+        ("normalize", None),
+        ("row_norm", "l2"),
+        ("projection", "between"),
+        ("eps_unit", "trace"),
+        ("covariance", "pooled"),
+    ],
+)
+def test_every_parameter_of_transrate_reaches_it(name, value):
     params = {"eps": 0.1, name: value}
-    unbalanced = slice(20, None)
-    scorer = TransRateScorer(**params)
-    expected = transrate_score(SCALED[unbalanced], y[unbalanced], **params)
-    assert scorer(HEAD, X[unbalanced], y[unbalanced]) == expected
-    assert expected != transrate_score(SCALED[unbalanced], y[unbalanced], eps=0.1)
-
-
-@pytest.mark.parametrize("params", [{"row_norm": "l2"}, {"projection": "between"}])
-def test_published_forms_are_scorers_too(params):
-    expected = transrate_score(SCALED, y, **params)
-    assert TransRateScorer(**params)(HEAD, X, y) == expected
+    Z, labels = SCALED[20:], y[20:]  # classes of different sizes
+    score = TransRateScorer(**params)(HEAD, X[20:], labels)
+    assert score == transrate_score(Z, labels, **params)
+    assert score != transrate_score(Z, labels, eps=0.1)
 
 
 def test_parameters_are_those_of_transrate():
@@ -125,11 +123,14 @@ def test_parameters_are_those_of_transrate():
 def test_regression_targets_reach_metrics_that_take_them():
     X, y = load_diabetes(return_X_y=True)
     model = make_pipeline(StandardScaler(), Ridge()).fit(X, y)
-    expected = logme_score(model[0].transform(X), y, task="regression")
-    scorer = TransferScorer(LogME(task="regression"))
-    assert scorer(model, X, y) == expected
+    Z, task = model[0].transform(X), "regression"
+    logme = TransferScorer(LogME(task=task))
+    assert logme(model, X, y) == logme_score(Z, y, task=task)
+    transrate = TransRateScorer(task=task, covariance="pooled")
+    expected = transrate_score(Z, y, task=task, covariance="pooled")
+    assert transrate(model, X, y) == expected
     with pytest.raises(ValueError, match="regression"):
-        TransRateScorer()(model, X, np.sqrt(y))
+        TransferScorer("h_score")(model, X, np.sqrt(y))
 
 
 def test_string_labels():
@@ -141,10 +142,12 @@ def test_string_labels():
 
 
 @pytest.mark.parametrize("convert", [sparse.csr_matrix, sparse.csc_array])
-def test_sparse_features_are_made_dense(convert):
-    scorer = TransRateScorer(features="input")
+def test_sparse_features_score_as_dense_ones(convert):
     Z = np.where(X > 2, X, 0.0)
-    assert scorer(HEAD, convert(Z), y) == transrate_score(Z, y)
+    for metric in ("transrate", silhouette_score):
+        scorer = TransferScorer(metric, features="input")
+        expected = scorer(HEAD, Z, y)
+        assert scorer(HEAD, convert(Z), y) == pytest.approx(expected, rel=1e-9)
 
 
 def test_metrics_that_take_sparse_features_get_them():
