@@ -28,6 +28,8 @@ __all__ = ["STATISTIC_LAWS"]
 STATISTIC_LAWS: list[Callable] = []
 # Large enough to leave nothing of a second moment about zero.
 OFFSET = 1e6
+# Parts of a summary whose meaning is fixed.
+MOMENTS = {"means", "scatters", "within", "variances"}
 
 
 def _inputs(empty: Statistic) -> str:
@@ -360,17 +362,15 @@ def check_moments(statistic, X, y, rng):
     Compares with two passes in extended precision, at the features' own place and a
     million spreads away. Catches second moments about zero, whose digits cancel.
     """
-    if (
-        not {"means", "scatters", "within", "variances"}
-        & _make(statistic, X, y).summary().keys()
-    ):
+    plain = _make(statistic, X, y)
+    if not MOMENTS & plain.summary().keys():
         return
-    spread = float(np.abs(X - X[0]).max()) or 1.0
+    X = X.astype(np.float64)
+    within = _two_pass_moments(X, y, plain.classes)["within"]
+    spread = float(np.sqrt(np.trace(within) / X.size)) or 1.0
     for offset in (0.0, OFFSET * spread):
-        shifted = X.astype(np.float64) + offset
-        merged = random_merge(rng, _parts(statistic, shifted, y, rng))
-        found = merged.summary()
-        expected = _two_pass_moments(shifted, y, merged.classes)
+        found = random_merge(rng, _parts(statistic, X + offset, y, rng)).summary()
+        expected = _two_pass_moments(X + offset, y, plain.classes)
         for part in found.keys() & expected.keys():
             assert_same(part, found[part], expected[part], ROUNDING)
 
