@@ -11,9 +11,16 @@ from sklearn_transrate.metrics._knn import (
 )
 from sklearn_transrate.metrics._leep import LEEP, leep_score
 from sklearn_transrate.metrics._lfc import LFC, lfc_score
+from sklearn_transrate.metrics._linear_probe import LinearProbe, linear_probe_score
 from sklearn_transrate.metrics._logme import LogME, logme_score
 from sklearn_transrate.metrics._nce import NCE, nce_score
 from sklearn_transrate.metrics._nleep import NLEEP, nleep_score
+from sklearn_transrate.metrics._pactran import (
+    PACTranDirichlet,
+    PACTranGamma,
+    PACTranGaussian,
+    pactran_score,
+)
 from sklearn_transrate.metrics._registry import get_metric, get_metric_names
 from sklearn_transrate.metrics._ridge_loo import RidgeLOO, ridge_loo_score
 from sklearn_transrate.metrics._scorer import TransferScorer, TransRateScorer
@@ -39,9 +46,13 @@ __all__ = [
     "FeaturesAsPredictions",
     "FunctionMetric",
     "HScore",
+    "LinearProbe",
     "LogME",
     "MetricResult",
     "NearestNeighborsProbe",
+    "PACTranDirichlet",
+    "PACTranGamma",
+    "PACTranGaussian",
     "RidgeLOO",
     "TransRate",
     "TransRateScorer",
@@ -56,11 +67,13 @@ __all__ = [
     "h_score",
     "leep_score",
     "lfc_score",
+    "linear_probe_score",
     "logme_score",
     "make_transfer_scorer",
     "nce_score",
     "nearest_neighbors_score",
     "nleep_score",
+    "pactran_score",
     "ridge_loo_score",
     "transrate_from_eigenvalues",
     "transrate_score",
