@@ -276,6 +276,7 @@ class GBC(TransferMetric):
     requires = {"moments": ClassMoments.empty(scatter="class")}
     bounds = (-np.inf, 0.0)
     invariances = frozenset({"translation", "scale", "duplication"})
+    accepts_sparse = True
     one_class_score = 0.0
 
     def __init__(

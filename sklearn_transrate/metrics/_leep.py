@@ -147,7 +147,7 @@ class LEEP(TransferMetric):
     inputs = "source_proba"
     requires = {"joint": JointTable.empty(), "rows": RowSample.empty()}
     bounds = (-np.inf, 0.0)
-    invariances = frozenset({"duplication"})
+    invariances = frozenset({"duplication", "padding"})
     n_passes = 2
     one_class_score = 0.0
 

@@ -165,7 +165,8 @@ class LFC(TransferMetric):
 
     requires = {"moments": ClassMoments.empty(scatter="pooled")}
     bounds = (-1.0, 1.0)
-    invariances = frozenset({"rotation", "scale", "duplication"})
+    invariances = frozenset({"rotation", "scale", "padding", "duplication"})
+    accepts_sparse = True
 
     def __init__(self, *, center=False):
         self.center = center

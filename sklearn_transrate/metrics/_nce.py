@@ -145,8 +145,8 @@ class NCE(TransferMetric):
         _, y, sample_weight = super()._check(stand_in, y, sample_weight)
         return X, y, sample_weight
 
-    def _see(self, X, y, sample_weight, *, reset: bool):
-        return super()._see(_columns(X), y, sample_weight, reset=reset)
+    def _see(self, X, y, sample_weight, **how):
+        return super()._see(_columns(X), y, sample_weight, **how)
 
     def _summarise(self, X, y, weights, task=None):
         statistics, task = super()._summarise(X, y, weights, task)

@@ -257,7 +257,7 @@ class NLEEP(TransferMetric):
 
     requires = {"rows": RowSample.empty()}
     bounds = (-np.inf, 0.0)
-    invariances = frozenset({"translation", "rotation", "scale"})
+    invariances = frozenset({"translation", "rotation", "scale", "padding"})
     n_passes = 2
     one_class_score = 0.0
 

@@ -83,6 +83,7 @@ class _MixturePACTran(TransferMetric):
 
     inputs = "source_proba"
     requires = {"joint": JointTable.empty(), "rows": RowSample.empty()}
+    invariances = frozenset({"padding"})
     n_passes = 2
     _gamma = False
 
