@@ -93,11 +93,6 @@ class JointTable(Statistic):
         return f"source_{self.source}"
 
     @property
-    def inputs(self) -> str:
-        """What X holds: "source_proba" or "source_labels"."""
-        return f"source_{self.source}"
-
-    @property
     def n_samples(self) -> int:
         """Number of rows seen."""
         return self._n_samples
