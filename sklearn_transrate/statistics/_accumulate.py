@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
-import numpy as np
 from joblib import Parallel, delayed
 
+from sklearn_transrate._lib.arrays import as_rows
 from sklearn_transrate.statistics._base import Statistic
 
 __all__ = ["accumulate", "cheapest_cover", "find_covering"]
@@ -94,7 +94,7 @@ def _summarise(batch: tuple, statistics: Mapping) -> dict[Any, dict]:
     layers = features if isinstance(features, Mapping) else {None: features}
     return {
         layer: {
-            name: empty.from_batch(np.asarray(Z), y, *weight, **empty.config)
+            name: empty.from_batch(as_rows(Z), y, *weight, **empty.config)
             for name, empty in statistics.items()
         }
         for layer, Z in layers.items()

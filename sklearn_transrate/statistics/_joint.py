@@ -15,7 +15,7 @@ from sklearn_transrate._lib.labels import (
 )
 from sklearn_transrate._lib.probabilities import normalized_probabilities
 from sklearn_transrate.statistics._base import Statistic
-from sklearn_transrate.statistics._grouping import BLOCK_ROWS, checked_weights
+from sklearn_transrate.statistics._by_class import BLOCK_ROWS, checked_weights
 
 __all__ = ["JointTable"]
 

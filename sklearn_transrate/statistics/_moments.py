@@ -17,20 +17,12 @@ from typing import Any, Self
 
 import numpy as np
 
+from sklearn_transrate._lib.arrays import as_rows, take_dense
 from sklearn_transrate._lib.labels import encode_labels, labels_to_array, sorted_labels
 from sklearn_transrate.statistics._base import Statistic
-from sklearn_transrate.statistics._grouping import (
-    BLOCK_ROWS,
-    checked_weights,
-    class_groups,
-)
+from sklearn_transrate.statistics._by_class import checked_weights, sum_by_class
 from sklearn_transrate.statistics._norms import NormMoments
-from sklearn_transrate.statistics._scatter import (
-    BUFFER_ROWS,
-    Scatter,
-    centred_factor,
-    dense_scatter,
-)
+from sklearn_transrate.statistics._scatter import Scatter, centred_factor
 
 __all__ = ["ClassMoments"]
 
@@ -100,7 +92,10 @@ class ClassMoments(Statistic):
         self.n_features: int | None = None
         self.classes: list[Hashable] = []
         self.counts = np.empty(0)
-        self.means = np.empty((0, 0))
+        # Means are kept as distances to a row: a float64 mean far from zero would
+        # round off more than what two means may differ by.
+        self._origin = np.empty(0)
+        self._deviations = np.empty((0, 0))
         self._n_samples = 0
         self._scatters: list[Scatter] = []  # one a class, or one for all
         self._variances = np.empty((0, 0))  # sums of squares, scatter="diagonal"
@@ -137,8 +132,9 @@ class ClassMoments(Statistic):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Features of any real dtype; not changed.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features of any real dtype; not changed. Sparse rows become dense a block
+            at a time.
         y : sequence of hashable of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -151,10 +147,10 @@ class ClassMoments(Statistic):
         moments : ClassMoments
         """
         moments = cls(scatter=scatter, norms=norms)
-        X = np.asarray(X)
+        X = as_rows(X)
         labels, codes = encode_labels(y)
         weights = checked_weights(sample_weight, len(codes))
-        if X.ndim != 2 or len(X) != len(codes):
+        if X.ndim != 2 or X.shape[0] != len(codes):
             raise ValueError(
                 f"Expected one label per row of a 2-d array, got features of shape "
                 f"{X.shape} and {len(codes)} labels."
@@ -165,72 +161,27 @@ class ClassMoments(Statistic):
             present = np.unique(codes)
             labels = [labels[k] for k in present]
             codes = np.searchsorted(present, codes)
-        if len(X):
+        if X.shape[0]:
             moments._fill(X, labels, codes, weights)
         return moments
 
     def _fill(self, X, labels, codes, weights) -> None:
         n_classes, d = len(labels), X.shape[1]
-        self.n_features, self._n_samples, self.classes = d, len(X), labels
+        self.n_features, self._n_samples, self.classes = d, X.shape[0], labels
         sizes = np.bincount(codes, minlength=n_classes)
         self.counts = (
             sizes.astype(float)
             if weights is None
             else np.bincount(codes, weights, minlength=n_classes)
         )
-        self.means = np.empty((n_classes, d))
-        if self.scatter == "diagonal":
-            self._variances = np.empty((n_classes, d))
-        else:
-            n_matrices = n_classes if self.scatter == "class" else 1
-            self._scatters = [Scatter(d) for _ in range(n_matrices)]
-        # A pooled scatter that ends up dense takes whole blocks, one update each.
-        in_blocks = self.scatter == "pooled" and len(X) - n_classes >= d
-        buffer = None
-        for group in class_groups(codes, sizes, BLOCK_ROWS if in_blocks else 0):
-            index = np.concatenate([rows for _, rows in group])
-            if self.scatter == "class" and len(index) > d:
-                if buffer is None:  # page faults cost more than what it is for
-                    buffer = np.empty((BUFFER_ROWS, d))
-                self._add_large_class(group[0][0], X, index, weights, buffer)
-                continue
-            block = X[index].astype(np.float64, copy=False)
-            stops = np.cumsum([len(rows) for _, rows in group])
-            for (k, rows), segment in zip(group, np.split(block, stops), strict=False):
-                w = None if weights is None else weights[rows]
-                self._add_class(k, segment, w, in_blocks)
-            if in_blocks:
-                self._scatters[0].add(block)
+        self._origin = take_dense(X, slice(0, 1))[0]
+        self._deviations, self._scatters, self._variances = sum_by_class(
+            X, codes, sizes, weights, self._origin, self.scatter
+        )
         if self.norms:
-            self._norms = NormMoments.from_rows(X, self.mean, weights)
-
-    def _add_large_class(self, k, X, index, weights, buffer) -> None:
-        """Take a class that has more rows than features, buffer by buffer."""
-        w = None if weights is None else weights[index]
-        self.means[k], triangle = dense_scatter(X, index, w, buffer)
-        self._scatters[k].add_triangle(triangle, len(index))
-
-    def _add_class(self, k, rows, weights, in_blocks) -> None:
-        """Take the rows of one class; they are overwritten."""
-        # Distances to a row of the class are as exact as the data, whatever the
-        # offset, and so is their mean.
-        base = rows[0].copy()
-        rows -= base
-        mean = np.full(len(rows), 1.0 / len(rows)) @ rows
-        if weights is not None:
-            mean = weights @ rows / weights.sum()
-        self.means[k] = base + mean
-        if self.scatter == "diagonal":
-            rows -= mean
-            w = np.ones(len(rows)) if weights is None else weights
-            self._variances[k] = np.einsum("i,ij,ij->j", w, rows, rows)
-        elif in_blocks:  # the caller adds the block
-            rows -= mean
-            if weights is not None:
-                rows *= np.sqrt(weights)[:, None]
-        else:
-            matrix = self._scatters[k if self.scatter == "class" else 0]
-            matrix.add(centred_factor(rows, mean, weights))
+            self._norms = NormMoments.from_rows(
+                X, self._origin, self._mean_deviation, weights
+            )
 
     # -- merging ---------------------------------------------------------------
 
@@ -245,7 +196,8 @@ class ClassMoments(Statistic):
             return
         if self.n_features is None:
             self.n_features = other.n_features
-            self.means = np.empty((0, self.n_features))
+            self._origin = other._origin.copy()
+            self._deviations = np.empty((0, self.n_features))
             self._variances = np.empty((0, self.n_features))
             self._norms = NormMoments.zero(self.n_features)
             if self.scatter == "pooled":
@@ -279,7 +231,8 @@ class ClassMoments(Statistic):
             new[known] = array[source[known]]
             return new
 
-        self.counts, self.means = spread(self.counts), spread(self.means)
+        self.counts = spread(self.counts)
+        self._deviations = spread(self._deviations)
         if self.scatter == "diagonal":
             self._variances = spread(self._variances)
         if self.scatter == "class":
@@ -291,11 +244,12 @@ class ClassMoments(Statistic):
 
     def _absorb_class(self, k, other, j) -> None:
         n, m = self.counts[k], other.counts[j]
-        step = other.means[j] - self.means[k]
+        theirs = other._deviations[j] + (other._origin - self._origin)
+        step = theirs - self._deviations[k]
         if n == 0:
-            self.means[k] = other.means[j]
+            self._deviations[k] = theirs
         else:
-            self.means[k] += step * (m / (n + m))
+            self._deviations[k] += step * (m / (n + m))
         self.counts[k] = n + m
         # The between-batch part of the scatter is one more factor row.
         row = step * np.sqrt(n * m / (n + m))
@@ -309,15 +263,19 @@ class ClassMoments(Statistic):
             matrix.add(row[None])
 
     def _absorb_norms(self, other) -> None:
+        apart = other._origin - self._origin
+        theirs = other._mean_deviation + apart
+        share = other.total_weight / (self.total_weight + other.total_weight)
         if not self.n_samples:
-            self._norms = other._norms._replace(third=other._norms.third.copy())
+            self._norms = other._norms.copy()
             return
-        weight = self.total_weight + other.total_weight
-        mean = (self.counts @ self.means + other.counts @ other.means) / weight
-        self._norms = self._norms_about(mean) + other._norms_about(mean)
+        step = theirs - self._mean_deviation
+        self._norms = self._moved_norms(share * step) + other._moved_norms(
+            (share - 1.0) * step
+        )
 
-    def _norms_about(self, point) -> NormMoments:
-        shift = point - self.mean
+    def _moved_norms(self, shift) -> NormMoments:
+        """Return the norm moments about the mean plus a shift."""
         return self._norms.moved(
             shift, self.total_weight, self.total_dot(shift), self.total_trace()
         )
@@ -335,15 +293,22 @@ class ClassMoments(Statistic):
         return self.counts / self.counts.sum()
 
     @property
+    def means(self) -> np.ndarray:
+        """Class means, of shape (n_classes, n_features)."""
+        return self._origin + self._deviations
+
+    @property
     def mean(self) -> np.ndarray:
         """Mean of all samples, of shape (n_features,)."""
-        # Weighing distances to one class mean keeps the digits of a large offset.
-        base = self.means[0]
-        return base + self.priors @ (self.means - base)
+        return self._origin + self._mean_deviation
+
+    @property
+    def _mean_deviation(self) -> np.ndarray:
+        return self.priors @ self._deviations
 
     def between_rows(self) -> np.ndarray:
         """Return B of shape (n_classes, n_features); ``B.T @ B`` is between classes."""
-        return np.sqrt(self.counts)[:, None] * (self.means - self.mean)
+        return np.sqrt(self.counts)[:, None] * (self._deviations - self._mean_deviation)
 
     def class_scatter(self, k: int) -> Scatter:
         """Return the scatter of the k-th class about its mean; do not change it."""
@@ -364,7 +329,7 @@ class ClassMoments(Statistic):
         """Return the scatter about the global mean: within plus between."""
         total = self.within().copy()
         # K rows that sum to zero once weighted: K - 1 independent ones.
-        rows = self.means - self.mean
+        rows = self._deviations - self._mean_deviation
         total.add(centred_factor(rows, np.zeros(self.n_features), self.counts))
         return total
 
@@ -417,15 +382,16 @@ class ClassMoments(Statistic):
         known = {"n_samples": self.n_samples, "classes": list(self.classes)}
         if self.n_features is None:
             return known
-        known |= {"counts": self.counts.copy(), "means": self.means.copy()}
+        known |= {"counts": self.counts.copy(), "means": self.means}
         if self.scatter == "class":
             known["scatters"] = np.array([s.dense() for s in self._scatters])
         elif self.scatter == "pooled":
             known["within"] = self._scatters[0].dense()
         else:
             known["variances"] = self.variances()
-        if self.norms:
-            known |= self._norms._asdict()
+        if self.norms:  # both in units of the fourth, for the third may cancel
+            length = (self._norms.fourth / self.total_weight) ** 0.25
+            known["norms"] = np.append(self._norms.third * length, self._norms.fourth)
         return known
 
     def to_arrays(self) -> dict[str, np.ndarray]:
@@ -439,7 +405,8 @@ class ClassMoments(Statistic):
             "n_samples": np.array(self._n_samples),
             "classes": labels_to_array(self.classes),
             "counts": self.counts.copy(),
-            "means": self.means.copy(),
+            "origin": self._origin.copy(),
+            "deviations": self._deviations.copy(),
             "variances": self._variances.copy(),
             "third": self._norms.third.copy(),
             "fourth": np.array(self._norms.fourth),
@@ -457,7 +424,8 @@ class ClassMoments(Statistic):
         new._n_samples = int(arrays["n_samples"])
         new.classes = arrays["classes"].tolist()
         new.counts = np.array(arrays["counts"], dtype=np.float64)
-        new.means = np.array(arrays["means"], dtype=np.float64)
+        new._origin = np.array(arrays["origin"], dtype=np.float64)
+        new._deviations = np.array(arrays["deviations"], dtype=np.float64)
         new._variances = np.array(arrays["variances"], dtype=np.float64)
         third = np.array(arrays["third"], dtype=np.float64)
         new._norms = NormMoments(third, float(arrays["fourth"]))

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_transrate.statistics._grouping import BLOCK_ROWS
+from sklearn_transrate._lib.arrays import take_dense
+from sklearn_transrate.statistics._by_class import BLOCK_ROWS
 
 __all__ = ["NormMoments"]
 
@@ -27,18 +28,23 @@ class NormMoments(NamedTuple):
         return cls(np.zeros(n_features), 0.0)
 
     @classmethod
-    def from_rows(cls, X, mean, weights=None) -> NormMoments:
-        """Sum over rows, a block at a time."""
+    def from_rows(cls, X, origin, deviation, weights=None) -> NormMoments:
+        """Sum over rows about ``origin + deviation``, a block at a time."""
         third, fourth = np.zeros(X.shape[1]), 0.0
-        for start in range(0, len(X), BLOCK_ROWS):
+        for start in range(0, X.shape[0], BLOCK_ROWS):
             block = slice(start, start + BLOCK_ROWS)
-            rows = X[block].astype(np.float64)
-            rows -= mean
+            rows = take_dense(X, block)
+            rows -= origin
+            rows -= deviation
             squares = np.einsum("ij,ij->i", rows, rows)
             weighted = squares if weights is None else squares * weights[block]
             third += weighted @ rows
             fourth += float(weighted @ squares)
         return cls(third, fourth)
+
+    def copy(self) -> NormMoments:
+        """Return equal sums that share no array with these."""
+        return NormMoments(self.third.copy(), self.fourth)
 
     def moved(self, shift, weight, along, trace) -> NormMoments:
         """Return the sums measured from ``mean + shift``.

@@ -10,7 +10,7 @@ import numpy as np
 
 from sklearn_transrate._lib.labels import encode_labels, labels_to_array
 from sklearn_transrate.statistics._base import Statistic
-from sklearn_transrate.statistics._grouping import checked_weights
+from sklearn_transrate.statistics._by_class import checked_weights
 
 __all__ = ["RowSample"]
 

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.linalg import blas
 
 from sklearn_transrate._lib import linalg
+from sklearn_transrate._lib.arrays import take_dense
 
 __all__ = ["BUFFER_ROWS", "Scatter", "centred_factor", "dense_scatter"]
 
@@ -58,8 +59,8 @@ def dense_scatter(
     index: np.ndarray,
     weights: np.ndarray | None = None,
     buffer: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean of chosen rows, and the lower triangle of their scatter.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the mean of chosen rows, in two parts, and their scatter.
 
     Rows pass once through a buffer that stays in the cache. They are measured from
     the mean of the first bufferful, and what that is off by is taken back at the
@@ -78,8 +79,10 @@ def dense_scatter(
 
     Returns
     -------
-    mean : ndarray of shape (n_features,)
+    base, step : ndarray of shape (n_features,)
+        The mean is their sum, which need not be a float64 number.
     triangle : ndarray of shape (n_features, n_features)
+        Lower triangle of the scatter.
     """
     n_features = X.shape[1]
     triangle = linalg.empty_triangle(n_features)
@@ -90,10 +93,10 @@ def dense_scatter(
     for start in range(0, len(index), BUFFER_ROWS):
         chosen = index[start : start + BUFFER_ROWS]
         rows = buffer[: len(chosen)]
-        if X.dtype == np.float64:
+        if isinstance(X, np.ndarray) and X.dtype == np.float64:
             np.take(X, chosen, axis=0, out=rows, mode="clip")
         else:
-            rows[:] = X[chosen]
+            rows[:] = take_dense(X, chosen)
         if origin is None:
             # By way of one row, which makes the mean as exact as the data.
             first = rows[0].copy()
@@ -111,7 +114,7 @@ def dense_scatter(
     total = float(len(index)) if weights is None else float(weights.sum())
     step = sums / total
     triangle = blas.dsyr(-total, step, lower=1, a=triangle, overwrite_a=1)
-    return origin + step, triangle
+    return origin, step, triangle
 
 
 class Scatter:
