@@ -8,6 +8,7 @@ matrix that the next call reads half of costs as much memory traffic as making i
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
 from scipy.linalg import blas, eigh, lapack
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "empty_triangle",
     "frobenius_norm",
     "gram_of_rows",
+    "isometric_rows",
     "log_det_identity_plus",
     "mirror",
     "rank_tolerance",
@@ -126,3 +128,17 @@ def eigh_psd(triangle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     eigenvalues, vectors = eigh(triangle, lower=True, driver="evd", check_finite=False)
     kept = eigenvalues > rank_tolerance(max(eigenvalues[-1], 0.0), len(triangle))
     return eigenvalues[kept], vectors[:, kept]
+
+
+def isometric_rows(X: sparse.csr_matrix | sparse.csr_array) -> np.ndarray:
+    """Return dense rows with the inner products of sparse ones.
+
+    At most as many columns as rows: what does not change when the axes turn, or when
+    columns of zeros are added, is the same for both.
+    """
+    X = X.astype(np.float64)
+    gram = np.asfortranarray((X @ X.T).toarray())
+    factor, pivots, rank, _ = lapack.dpstrf(gram, lower=1, overwrite_a=1)
+    rows = np.empty((len(gram), rank))
+    rows[pivots - 1] = np.tril(factor)[:, :rank]
+    return rows

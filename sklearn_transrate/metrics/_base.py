@@ -19,6 +19,7 @@ from sklearn_transrate._lib.validation import (
     refuse_swapped,
 )
 from sklearn_transrate.exceptions import UndefinedMetricWarning
+from sklearn_transrate.metrics._sparse import dense_equivalent
 from sklearn_transrate.statistics import Statistic, find_covering
 
 __all__ = ["MetricResult", "TransferMetric"]
@@ -61,8 +62,13 @@ class TransferMetric(BaseEstimator):
         Class attribute. Some of "classification", "multilabel", "regression".
     invariances : frozenset of str
         Class attribute. What leaves the score as it is: some of "translation",
-        "rotation", "scale" (of the features) and "duplication" (of all rows). Order
-        of the rows and names of the labels never matter.
+        "rotation", "scale" and "padding" with zeros (of the features) and
+        "duplication" (of all rows). Order of the rows and names of the labels never
+        matter.
+    inputs : {"features", "source_proba", "source_labels"}
+        Class attribute. What X holds: features, or what the source model predicts.
+    accepts_sparse : bool
+        Class attribute. Whether X may be a sparse matrix.
     n_passes : int
         Class attribute. How often each row is looked at.
     one_class_score : float
@@ -83,6 +89,8 @@ class TransferMetric(BaseEstimator):
     bounds: tuple[float, float] = (-np.inf, np.inf)
     tasks: tuple[str, ...] = ("classification",)
     invariances: frozenset[str] = frozenset()
+    inputs: str = "features"
+    accepts_sparse: bool = False
     n_passes: int = 1
     one_class_score: float = np.nan
 
@@ -135,7 +143,7 @@ class TransferMetric(BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Features from one layer of a source model.
         y : array-like of shape (n_samples,)
             Target labels.
@@ -147,7 +155,7 @@ class TransferMetric(BaseEstimator):
         self : TransferMetric
             Fitted; read `score_`.
         """
-        return self._see(X, y, sample_weight, reset=True)
+        return self._see(X, y, sample_weight, reset=True, whole=True)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None) -> Self:
         """Add one batch to what was seen before.
@@ -195,6 +203,7 @@ class TransferMetric(BaseEstimator):
             Higher is better.
         """
         X, y, weights = self._check(X, y, sample_weight)
+        X = dense_equivalent(X, [self])
         return self._result(*self._summarise(X, y, weights)).score
 
     def evaluate(
@@ -249,14 +258,15 @@ class TransferMetric(BaseEstimator):
                 f"Expected another {self!r} to merge with, got {other!r}. Merge "
                 "metrics of the same class with the same parameters."
             )
-        self._check_is_fitted()
-        other._check_is_fitted()
+        for metric in (self, other):
+            metric._check_is_fitted()
+            metric._refuse_turned_axes()
         merged = clone(self)
         merged._statistics = {
             name: statistic.merge(other._statistics[name])
             for name, statistic in self._statistics.items()
         }
-        merged._task = self._task
+        merged._task, merged._has_turned_axes = self._task, False
         merged.n_features_in_ = self.n_features_in_
         if hasattr(self, "feature_names_in_"):
             merged.feature_names_in_ = self.feature_names_in_
@@ -298,6 +308,7 @@ class TransferMetric(BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
+        tags.input_tags.sparse = self.accepts_sparse
         return tags
 
     # -- inside ----------------------------------------------------------------
@@ -305,7 +316,7 @@ class TransferMetric(BaseEstimator):
     def _check(self, X, y, sample_weight):
         name = type(self).__name__
         refuse_swapped(X, y, name=name)
-        X = check_features(X, name=name)
+        X = check_features(X, name=name, accept_sparse=True)
         y = check_targets(y, X, name=name, multi_output=len(self.tasks) > 1)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
@@ -321,20 +332,33 @@ class TransferMetric(BaseEstimator):
             for name, empty in self.required_statistics(task).items()
         }, task
 
-    def _see(self, X, y, sample_weight, *, reset: bool) -> Self:
+    def _see(self, X, y, sample_weight, *, reset: bool, whole: bool = False) -> Self:
         checked, targets, weights = self._check(X, y, sample_weight)
         # Names and number of columns; the values are checked above.
         validate_data(self, X, reset=reset, skip_check_array=True, y=targets)
+        if not reset:
+            self._refuse_turned_axes()
+        seen = dense_equivalent(checked, [self], whole=whole)
         batch, task = self._summarise(
-            checked, targets, weights, None if reset else self._task
+            seen, targets, weights, None if reset else self._task
         )
         if reset:
             self._statistics, self._task = batch, task
+            self._has_turned_axes = seen.shape != checked.shape
         else:
             for name, statistic in self._statistics.items():
                 statistic.absorb(batch[name])
         self.__dict__.pop("_cached_result", None)
         return self
+
+    def _refuse_turned_axes(self) -> None:
+        """Raise if what was fitted has axes of its own, which no batch shares."""
+        if self._has_turned_axes:
+            raise ValueError(
+                "'fit' has turned the axes of sparse features that are wider than "
+                "long, so nothing can be added to them. Stream them with "
+                "'partial_fit' from the first batch on."
+            )
 
     def _result(self, statistics: dict[str, Statistic], task: str) -> MetricResult:
         if all(statistic.n_samples == 0 for statistic in statistics.values()):

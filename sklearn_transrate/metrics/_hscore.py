@@ -230,11 +230,18 @@ class HScore(TransferMetric):
 
     requires = {"moments": ClassMoments.empty(scatter="pooled")}
     bounds = (0.0, np.inf)
-    invariances = frozenset({"translation", "rotation", "scale"})
+    accepts_sparse = True
     one_class_score = 0.0
 
     def __init__(self, *, shrinkage=None):
         self.shrinkage = shrinkage
+
+    @property
+    def invariances(self) -> frozenset[str]:
+        """What leaves the score as it is, with these parameters."""
+        kept = {"translation", "rotation", "scale"}
+        # Shrinkage is towards the mean variance, which columns of zeros lower.
+        return frozenset(kept | ({"padding"} if self.shrinkage is None else set()))
 
     def required_statistics(
         self, task: str = "classification"

@@ -233,7 +233,8 @@ class LogME(TransferMetric):
 
     requires = {"moments": ClassMoments.empty(scatter="pooled")}
     tasks = ("classification", "multilabel", "regression")
-    invariances = frozenset({"rotation", "scale"})
+    invariances = frozenset({"rotation", "scale", "padding"})
+    accepts_sparse = True
 
     def __init__(self, *, task="auto"):
         self.task = task

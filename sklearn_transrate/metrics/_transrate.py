@@ -334,6 +334,7 @@ class TransRate(TransferMetric):
 
     requires = {"moments": ClassMoments.empty(scatter="class")}
     tasks = ("classification", "multilabel", "regression")
+    accepts_sparse = True
     one_class_score = 0.0
 
     def __init__(
@@ -369,6 +370,8 @@ class TransRate(TransferMetric):
     def invariances(self) -> frozenset[str]:
         """What leaves the score as it is, with these parameters."""
         kept = {"rotation", "duplication"}
+        if self.normalize != "n_features":
+            kept.add("padding")
         if self.row_norm is None:
             kept.add("translation")
         if self.eps == "auto" or self.eps_unit != "absolute" or self.row_norm == "l2":
