@@ -473,7 +473,7 @@ def test_wrong_parameters_get_a_clear_error(params, error, message):
 )
 def test_wrong_labels_get_a_clear_error(labels, message):
     with pytest.raises(ValueError, match=message):
-        TransferSelector(two()).fit(X, labels)
+        TransferSelector(two(), scoring="h_score").fit(X, labels)
 
 
 def test_unknown_layer_is_named_with_the_nearest_ones(mlp):
