@@ -1,6 +1,7 @@
 """Stage 3: statistics in, one float out, higher is better."""
 
 from sklearn_transrate.metrics._base import MetricResult, TransferMetric
+from sklearn_transrate.metrics._baselines import Constant, FeatureWidth, ModelSize
 from sklearn_transrate.metrics._coding_rate import coding_rate
 from sklearn_transrate.metrics._function import FunctionMetric
 from sklearn_transrate.metrics._gbc import GBC, gbc_score
@@ -43,12 +44,15 @@ __all__ = [
     "LFC",
     "NCE",
     "NLEEP",
+    "Constant",
+    "FeatureWidth",
     "FeaturesAsPredictions",
     "FunctionMetric",
     "HScore",
     "LinearProbe",
     "LogME",
     "MetricResult",
+    "ModelSize",
     "NearestNeighborsProbe",
     "PACTranDirichlet",
     "PACTranGamma",

@@ -28,6 +28,7 @@ __all__ = [
 ENTRY_POINT_GROUP = "sklearn_transrate.metrics"
 # Name: module, class, and the parameters that make the named form.
 _BUILTIN: dict[str, tuple[str, str, dict]] = {
+    "constant": ("_baselines", "Constant", {}),
     "gbc": ("_gbc", "GBC", {}),
     "gbc_spherical": ("_gbc", "GBC", {"covariance": "spherical"}),
     "h_score": ("_hscore", "HScore", {}),
@@ -35,6 +36,7 @@ _BUILTIN: dict[str, tuple[str, str, dict]] = {
     "lfc": ("_lfc", "LFC", {}),
     "linear_probe": ("_linear_probe", "LinearProbe", {}),
     "logme": ("_logme", "LogME", {}),
+    "n_features": ("_baselines", "FeatureWidth", {}),
     "nce": ("_nce", "NCE", {}),
     "nearest_neighbors": ("_knn", "NearestNeighborsProbe", {}),
     "nleep": ("_nleep", "NLEEP", {"random_state": 0}),
