@@ -125,7 +125,9 @@ def eigh_psd(triangle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the non-zero eigenvalues, ascending, and their eigenvectors."""
     if len(triangle) == 0:
         return np.empty(0), np.empty((0, 0))
-    eigenvalues, vectors = eigh(triangle, lower=True, driver="evd", check_finite=False)
+    # SciPy 1.12 asks LAPACK for too little work space where the size is 1.
+    driver = "evd" if len(triangle) > 1 else "ev"
+    eigenvalues, vectors = eigh(triangle, lower=True, driver=driver, check_finite=False)
     kept = eigenvalues > rank_tolerance(max(eigenvalues[-1], 0.0), len(triangle))
     return eigenvalues[kept], vectors[:, kept]
 
