@@ -275,7 +275,6 @@ class GBC(TransferMetric):
 
     requires = {"moments": ClassMoments.empty(scatter="class")}
     bounds = (-np.inf, 0.0)
-    invariances = frozenset({"translation", "scale", "duplication"})
     accepts_sparse = True
     one_class_score = 0.0
 
@@ -291,6 +290,18 @@ class GBC(TransferMetric):
         self.n_components = n_components
         self.variance_floor = variance_floor
         self.log_terms = log_terms
+
+    @property
+    def invariances(self) -> frozenset[str]:
+        """What leaves the score as it is, with these parameters."""
+        kept = {"translation", "duplication"}
+        if self.variance_floor == "auto":
+            kept.add("scale")
+        if self.covariance == "spherical" and self.variance_floor == "auto":
+            kept.add("rotation")
+        if self.covariance == "diag" and self.n_components is None:
+            kept.add("padding")
+        return frozenset(kept)
 
     def required_statistics(
         self, task: str = "classification"

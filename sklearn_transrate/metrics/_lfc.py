@@ -165,11 +165,16 @@ class LFC(TransferMetric):
 
     requires = {"moments": ClassMoments.empty(scatter="pooled")}
     bounds = (-1.0, 1.0)
-    invariances = frozenset({"rotation", "scale", "padding", "duplication"})
     accepts_sparse = True
 
     def __init__(self, *, center=False):
         self.center = center
+
+    @property
+    def invariances(self) -> frozenset[str]:
+        """What leaves the score as it is, with these parameters."""
+        kept = {"rotation", "scale", "padding", "duplication"}
+        return frozenset(kept | {"translation"} if self.center else kept)
 
     def _evaluate(self, moments) -> MetricResult:
         return MetricResult(_lfc_from_moments(moments, self.center))

@@ -138,7 +138,7 @@ class NCE(TransferMetric):
     def _check(self, X, y, sample_weight):
         refuse_swapped(X, y, name=type(self).__name__)
         X = _columns(X)
-        if X.shape[1] > 1:
+        if X.shape[1] != 1:
             return super()._check(X, y, sample_weight)
         # Labels need not be numbers; a column of zeros stands in for them.
         stand_in = np.zeros((len(X), 1))
@@ -160,7 +160,9 @@ class NCE(TransferMetric):
 
 def _columns(X):
     """Return labels as a single column; anything wider as it is."""
-    if not hasattr(X, "shape"):
+    if not hasattr(X, "shape") and hasattr(X, "__array__"):
+        X = np.asarray(X)
+    elif not hasattr(X, "shape"):
         X = list(X)
         if X and isinstance(X[0], list | np.ndarray):
             return np.asarray(X)

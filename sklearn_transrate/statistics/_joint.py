@@ -294,7 +294,7 @@ def _encode_source(column: np.ndarray) -> tuple[list[Hashable], np.ndarray]:
         and (np.rint(column) != column)[~np.isnan(column)].any()
     ):
         raise ValueError(
-            "Expected source labels in a single column, got fractions. For a source "
+            "Expected source labels with n_features = 1, got fractions. For a source "
             "model with two classes pass the probabilities of both: "
             "np.column_stack([1 - p, p])."
         )
