@@ -24,6 +24,7 @@ from sklearn_transrate.metrics._pactran import (
 )
 from sklearn_transrate.metrics._registry import get_metric, get_metric_names
 from sklearn_transrate.metrics._ridge_loo import RidgeLOO, ridge_loo_score
+from sklearn_transrate.metrics._score_all import score_all
 from sklearn_transrate.metrics._scorer import TransferScorer, TransRateScorer
 from sklearn_transrate.metrics._scorer_factories import (
     get_transfer_scorer,
@@ -31,6 +32,7 @@ from sklearn_transrate.metrics._scorer_factories import (
     make_transfer_scorer,
     transrate_scorer,
 )
+from sklearn_transrate.metrics._sfda import SFDA, sfda_score
 from sklearn_transrate.metrics._transrate import (
     TransRate,
     transrate_from_eigenvalues,
@@ -44,6 +46,7 @@ __all__ = [
     "LFC",
     "NCE",
     "NLEEP",
+    "SFDA",
     "Constant",
     "FeatureWidth",
     "FeaturesAsPredictions",
@@ -79,6 +82,8 @@ __all__ = [
     "nleep_score",
     "pactran_score",
     "ridge_loo_score",
+    "score_all",
+    "sfda_score",
     "transrate_from_eigenvalues",
     "transrate_score",
     "transrate_scorer",

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import clone
 
 from sklearn_transrate._lib.sklearn_compat import _safe_indexing
 from sklearn_transrate._lib.validation import check_features
+from sklearn_transrate.metrics._sparse import dense_equivalent
 from sklearn_transrate.model_selection._candidates import Source
 from sklearn_transrate.model_selection._plan import Plan
 from sklearn_transrate.statistics import Statistic, accumulate
@@ -111,11 +113,12 @@ def _run(source, X, y, plan, fit_params, context) -> _Pass:
     statistics: dict[str, Statistic] = {}
     for fold, (index, features) in enumerate(rows):
         weight = None if plan.sample_weight is None else plan.sample_weight[index]
-        features = _checked(features, source.name)
+        width = features.shape[1] if len(features.shape) > 1 else 1
+        features = _checked(features, source.name, plan, whole=True)
         batch = (features, y[index]) if weight is None else (features, y[index], weight)
         for key, statistic in accumulate([batch], empty)[None].items():
             statistics[f"{fold}.{key}"] = statistic
-    facts["widths"] = [[None, features.shape[1]]]
+    facts["widths"] = [[None, width]]
     return _Pass(
         {None: statistics}, facts, extractor, Z if plan.keep_features else None
     )
@@ -142,7 +145,7 @@ def _run_layers(source, X, y, plan, fit_params, context, empty) -> _Pass:
                 return
             features, labels = item
             features = {
-                layer: _checked(Z, f"{source.name} / {layer}")
+                layer: _checked(Z, f"{source.name} / {layer}", plan, whole=False)
                 for layer, Z in features.items()
             }
             widths.update({layer: Z.shape[1] for layer, Z in features.items()})
@@ -209,16 +212,16 @@ def _propagate(context, extractor):
     return context.propagate_callback_context(extractor)
 
 
-def _checked(Z, name: str):
-    """Return features as a finite 2-d array."""
+def _checked(Z, name: str, plan: Plan, *, whole: bool):
+    """Return features as finite and 2-d, sparse only where that is enough."""
     if hasattr(Z, "to_numpy"):
         Z = Z.to_numpy()
-    elif hasattr(Z, "toarray"):
-        Z = Z.toarray()
-    Z = np.asarray(Z)
-    if Z.ndim == 1:
-        Z = Z[:, None]
-    return check_features(Z, name=f"Scoring of candidate {name!r}")
+    if not sparse.issparse(Z):
+        Z = np.asarray(Z)
+        Z = Z[:, None] if Z.ndim == 1 else Z
+    Z = check_features(Z, name=f"Scoring of candidate {name!r}", accept_sparse=True)
+    metrics = [s.metric for s in plan.scorings if s.metric is not None]
+    return dense_equivalent(Z, metrics, whole=whole)
 
 
 def _record(source, layer, done: _Pass, X, y, plan: Plan) -> dict[str, Any]:
