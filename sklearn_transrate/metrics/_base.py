@@ -28,7 +28,7 @@ __all__ = ["MetricResult", "TransferMetric"]
 class MetricResult(NamedTuple):
     """What a metric says of one candidate.
 
-    Attributes
+    Parameters
     ----------
     score : float
         The value; higher is better, NaN where it is undefined.

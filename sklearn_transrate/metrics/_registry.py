@@ -44,9 +44,14 @@ _BUILTIN: dict[str, tuple[str, str, dict]] = {
     "pactran_gamma": ("_pactran", "PACTranGamma", {}),
     "pactran_gaussian": ("_pactran", "PACTranGaussian", {}),
     "ridge_loo": ("_ridge_loo", "RidgeLOO", {}),
+    "sfda": ("_sfda", "SFDA", {}),
     "shrunk_h_score": ("_hscore", "HScore", {"shrinkage": "ledoit_wolf"}),
     "transrate": ("_transrate", "TransRate", {}),
 }
+
+
+def _builtin_class(module: str, attribute: str) -> type[TransferMetric]:
+    return getattr(import_module(f"sklearn_transrate.metrics.{module}"), attribute)
 
 
 @cache
@@ -106,9 +111,7 @@ def get_metric(name: str, **params) -> TransferMetric:
     if name in _BUILTIN:
         module, attribute, form = _BUILTIN[name]
         params = {**form, **params}
-        factory = getattr(
-            import_module(f"sklearn_transrate.metrics.{module}"), attribute
-        )
+        factory = _builtin_class(module, attribute)
     elif name in _third_party():
         factory = _third_party()[name].load()
     else:
@@ -140,7 +143,7 @@ def metric_name(metric: str | TransferMetric) -> str:
         name: form
         for name, (module, attribute, form) in _BUILTIN.items()
         if kind.__name__ == attribute
-        and kind.__module__.endswith(f"metrics.{module}")
+        and kind is _builtin_class(module, attribute)
         and all(getattr(metric, key) == value for key, value in form.items())
     }
     return max(forms, key=lambda name: len(forms[name]), default=kind.__name__.lower())

@@ -68,7 +68,29 @@ def accumulate(
 
 
 def cheapest_cover(statistics: Iterable[Statistic]) -> list[Statistic]:
-    """Return the fewest of these statistics from which all others can be read."""
+    """Fewest of these statistics from which all others can be read.
+
+    Parameters
+    ----------
+    statistics : iterable of Statistic
+        What metrics require; empty or filled.
+
+    Returns
+    -------
+    chosen : list of Statistic
+        Some of them, each covered by no other.
+
+    See Also
+    --------
+    find_covering : Finds the one to read from.
+
+    Examples
+    --------
+    >>> from sklearn_transrate.statistics import ClassMoments, cheapest_cover
+    >>> wanted = [ClassMoments.empty(scatter=kind) for kind in ("pooled", "class")]
+    >>> cheapest_cover(wanted)
+    [<ClassMoments(scatter='class', norms=False) of 0 samples>]
+    """
     chosen: list[Statistic] = []
     for statistic in statistics:
         if any(other.covers(statistic) for other in chosen):
@@ -79,7 +101,29 @@ def cheapest_cover(statistics: Iterable[Statistic]) -> list[Statistic]:
 
 
 def find_covering(filled: Iterable[Statistic], wanted: Statistic) -> Statistic:
-    """Return the statistic from which `wanted` can be read."""
+    """Statistic from which another one can be read.
+
+    Parameters
+    ----------
+    filled : iterable of Statistic
+        What was accumulated.
+    wanted : Statistic
+        An empty statistic that says what is needed.
+
+    Returns
+    -------
+    statistic : Statistic
+        The first that covers it.
+
+    Raises
+    ------
+    ValueError
+        If none does.
+
+    See Also
+    --------
+    cheapest_cover : What to accumulate in the first place.
+    """
     for statistic in filled:
         if statistic.covers(wanted):
             return statistic
