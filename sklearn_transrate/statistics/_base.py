@@ -80,7 +80,8 @@ class Statistic(ABC):
         Returns
         -------
         summary : dict of {str: array-like}
-            Some names have a fixed meaning, which the laws check: "classes",
+            Some names have a fixed meaning, which the laws check: "n_samples" (left
+            out of account where a weight of 2 stands for two rows); "classes",
             "counts" (sums of weights) and "means" (n_classes, n_features);
             "scatters" (n_classes, n_features, n_features), "within" (their sum) and
             "variances" (n_classes, n_features), divided by the counts.

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
 
 from sklearn_transrate.extractors import FeatureExtractor
 from sklearn_transrate.extractors._batching import count_rows
@@ -252,7 +251,7 @@ def _task_of(subject: Any, y: Any, task: str = "regression") -> str | None:
     """Return what a subject takes targets for; None if it cannot take them."""
     if isinstance(subject, TransferMetric):
         try:
-            return clone(subject).resolve_task(y)
+            return subject.resolve_task(y)
         except ValueError:
             return None
     if hasattr(subject, "classes"):
