@@ -22,6 +22,7 @@ from sklearn_transrate.metrics._pactran import (
     PACTranGaussian,
     pactran_score,
 )
+from sklearn_transrate.metrics._ped import PED, ped_score
 from sklearn_transrate.metrics._registry import get_metric, get_metric_names
 from sklearn_transrate.metrics._ridge_loo import RidgeLOO, ridge_loo_score
 from sklearn_transrate.metrics._score_all import score_all
@@ -46,6 +47,7 @@ __all__ = [
     "LFC",
     "NCE",
     "NLEEP",
+    "PED",
     "SFDA",
     "Constant",
     "FeatureWidth",
@@ -81,6 +83,7 @@ __all__ = [
     "nearest_neighbors_score",
     "nleep_score",
     "pactran_score",
+    "ped_score",
     "ridge_loo_score",
     "score_all",
     "sfda_score",

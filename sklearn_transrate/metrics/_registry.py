@@ -43,6 +43,7 @@ _BUILTIN: dict[str, tuple[str, str, dict]] = {
     "pactran_dirichlet": ("_pactran", "PACTranDirichlet", {}),
     "pactran_gamma": ("_pactran", "PACTranGamma", {}),
     "pactran_gaussian": ("_pactran", "PACTranGaussian", {}),
+    "ped": ("_ped", "PED", {}),
     "ridge_loo": ("_ridge_loo", "RidgeLOO", {}),
     "sfda": ("_sfda", "SFDA", {}),
     "shrunk_h_score": ("_hscore", "HScore", {"shrinkage": "ledoit_wolf"}),
