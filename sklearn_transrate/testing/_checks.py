@@ -230,7 +230,7 @@ def binding_laws(subject: Any, cases: Sequence[Case]) -> list[Callable]:
 def fitting_cases(subject: TransferMetric | Statistic) -> list[Case]:
     """Return the made data that a metric or a statistic can take."""
     cases = made_cases(getattr(subject, "inputs", "features"))
-    return [case for case in cases if _task_of(subject, case.y, case.task) == case.task]
+    return [case for case in cases if _fits(subject, case)]
 
 
 def _laws_of(subject: Any) -> list[Callable]:
@@ -247,16 +247,20 @@ def _laws_of(subject: Any) -> list[Callable]:
     )
 
 
-def _task_of(subject: Any, y: Any, task: str = "regression") -> str | None:
-    """Return what a subject takes targets for; None if it cannot take them."""
+def _task_of(subject: Any, y: Any, task: str = "regression") -> str:
+    """Return what a subject takes targets for, or raise if it cannot take them."""
     if isinstance(subject, TransferMetric):
-        try:
-            return subject.resolve_task(y)
-        except ValueError:
-            return None
+        return subject.resolve_task(y)
     if hasattr(subject, "classes"):
         return "classification"
-    return None if task == "classification" else task
+    return task if task != "classification" else ""
+
+
+def _fits(subject: Any, case: Case) -> bool:
+    try:
+        return _task_of(subject, case.y, case.task) == case.task
+    except ValueError:
+        return False
 
 
 def _cases(subject: Any, X: Any, y: Any) -> list[Case]:
