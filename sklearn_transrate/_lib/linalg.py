@@ -15,6 +15,7 @@ __all__ = [
     "add_gram",
     "cholesky",
     "effective_rank",
+    "eigh_all",
     "eigh_psd",
     "empty_triangle",
     "frobenius_norm",
@@ -121,13 +122,18 @@ def frobenius_norm(triangle: np.ndarray) -> float:
     return float(np.sqrt(2.0 * np.vdot(lower, lower) - diagonal @ diagonal))
 
 
+def eigh_all(triangle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return all eigenvalues, ascending, and their eigenvectors."""
+    # SciPy 1.12 asks LAPACK for too little work space where the size is 1.
+    driver = "evd" if len(triangle) > 1 else "ev"
+    return eigh(triangle, lower=True, driver=driver, check_finite=False)
+
+
 def eigh_psd(triangle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the non-zero eigenvalues, ascending, and their eigenvectors."""
     if len(triangle) == 0:
         return np.empty(0), np.empty((0, 0))
-    # SciPy 1.12 asks LAPACK for too little work space where the size is 1.
-    driver = "evd" if len(triangle) > 1 else "ev"
-    eigenvalues, vectors = eigh(triangle, lower=True, driver=driver, check_finite=False)
+    eigenvalues, vectors = eigh_all(triangle)
     kept = eigenvalues > rank_tolerance(max(eigenvalues[-1], 0.0), len(triangle))
     return eigenvalues[kept], vectors[:, kept]
 

@@ -3,6 +3,7 @@
 from sklearn_transrate.metrics._base import MetricResult, TransferMetric
 from sklearn_transrate.metrics._baselines import Constant, FeatureWidth, ModelSize
 from sklearn_transrate.metrics._coding_rate import coding_rate
+from sklearn_transrate.metrics._etran import ETran, etran_from_parts, etran_score
 from sklearn_transrate.metrics._function import FunctionMetric
 from sklearn_transrate.metrics._gbc import GBC, gbc_score
 from sklearn_transrate.metrics._hscore import HScore, h_score
@@ -34,11 +35,8 @@ from sklearn_transrate.metrics._scorer_factories import (
     transrate_scorer,
 )
 from sklearn_transrate.metrics._sfda import SFDA, sfda_score
-from sklearn_transrate.metrics._transrate import (
-    TransRate,
-    transrate_from_eigenvalues,
-    transrate_score,
-)
+from sklearn_transrate.metrics._transrate import TransRate, transrate_score
+from sklearn_transrate.metrics._transrate_spectra import transrate_from_eigenvalues
 from sklearn_transrate.metrics._y_first import FeaturesAsPredictions, y_first
 
 __all__ = [
@@ -50,6 +48,7 @@ __all__ = [
     "PED",
     "SFDA",
     "Constant",
+    "ETran",
     "FeatureWidth",
     "FeaturesAsPredictions",
     "FunctionMetric",
@@ -68,6 +67,8 @@ __all__ = [
     "TransferMetric",
     "TransferScorer",
     "coding_rate",
+    "etran_from_parts",
+    "etran_score",
     "gbc_score",
     "get_metric",
     "get_metric_names",

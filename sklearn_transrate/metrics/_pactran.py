@@ -11,7 +11,6 @@ from numbers import Real
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import logsumexp
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_transrate._lib import linalg
@@ -25,10 +24,11 @@ __all__ = ["PACTranDirichlet", "PACTranGamma", "PACTranGaussian", "pactran_score
 FORMS = ("gaussian", "dirichlet", "gamma")
 # The published prior variance is this, times C, over the number of features.
 SPREAD = 100.0
-# Where the fit stops; the score moves by less than 1e-6 of itself beyond it.
-GRADIENT_TOLERANCE = 1e-8
-# Where it may have stopped for good: rounding ends the descent of tiny losses earlier.
-LARGEST_GRADIENT = 1e-5
+# Where the fit stops: largest component of the gradient, in units of the loss, which
+# may be tiny. Beyond it the score moves by about as much of itself.
+GRADIENT_TOLERANCE = 1e-7
+# Where it may have stopped for good: rounding ends some descents earlier.
+LARGEST_GRADIENT = 1e-3
 MAX_ITERATIONS = 10_000
 
 
@@ -51,51 +51,79 @@ def _principal_rows(rows: RowSample) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return vectors * np.sqrt(eigenvalues) / root, eigenvalues, weights
 
 
-def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    return logits - logsumexp(logits, axis=1, keepdims=True)
+def _confusion(logits, picked) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Minus the log likelihoods, other classes' probabilities, and their sums.
+
+    All are exact to the last digits where a sample is nearly certain, unlike one minus
+    the probability of its own class. Overwrites the logits; own classes get 0.
+    """
+    logits -= logits[picked][:, None]
+    top = logits.max(axis=1)
+    others = np.exp(logits - top[:, None], out=logits)
+    others[picked] = 0.0
+    wrong = others.sum(axis=1)
+    total = wrong + np.exp(-top)
+    surprise = np.where(top > 0, top + np.log(total), np.log1p(wrong))
+    others /= total[:, None]
+    return surprise, others, wrong / total
 
 
 def _fit(A, penalties, codes, shares, n_classes) -> tuple[float, np.ndarray]:
-    """Least penalised cross-entropy, and the log probabilities that reach it.
+    """Least penalised cross-entropy, and each sample's variance sum_k p_k (1 - p_k).
 
     Starts at zero weights, so it is deterministic and treats all classes alike.
     """
     n, r = A.shape
     picked = np.arange(n), codes
 
-    def objective(parameters):
+    def predict(parameters):
         W = parameters[: r * n_classes].reshape(r, n_classes)
-        log_p = _log_softmax(A @ W + parameters[r * n_classes :])
-        loss = -shares @ log_p[picked] + 0.5 * penalties @ np.einsum("rk,rk->r", W, W)
-        residual = np.exp(log_p)
-        residual[picked] -= 1.0
+        return W, *_confusion(A @ W + parameters[r * n_classes :], picked)
+
+    def objective(parameters):
+        W, surprise, residual, wrong = predict(parameters)
+        loss = shares @ surprise + 0.5 * penalties @ np.einsum("rk,rk->r", W, W)
+        residual[picked] = -wrong
         residual *= shares[:, None]
         gradient = A.T @ residual + penalties[:, None] * W
         return loss, np.concatenate([gradient.ravel(), residual.sum(axis=0)])
 
-    found = minimize(
-        objective,
-        np.zeros((r + 1) * n_classes),
-        jac=True,
-        method="L-BFGS-B",
-        options={
-            "maxiter": MAX_ITERATIONS,
-            "maxfun": 2 * MAX_ITERATIONS,
-            "maxcor": 20,
-            "ftol": 0.0,
-            "gtol": GRADIENT_TOLERANCE,
-        },
-    )
-    loss, gradient = objective(found.x)
-    if np.abs(gradient).max() > LARGEST_GRADIENT:
+    parameters = _minimise(objective, np.zeros((r + 1) * n_classes))
+    _, _, others, wrong = predict(parameters)
+    variance = wrong * (2.0 - wrong) - np.einsum("ik,ik->i", others, others)
+    return float(objective(parameters)[0]), variance
+
+
+def _minimise(objective, parameters: np.ndarray) -> np.ndarray:
+    """Descend until the gradient is small beside the loss."""
+    loss, n_iterations = 1.0, 0
+    while n_iterations < MAX_ITERATIONS:
+        found = minimize(
+            objective,
+            parameters,
+            jac=True,
+            method="L-BFGS-B",
+            options={
+                "maxiter": MAX_ITERATIONS - n_iterations,
+                "maxfun": 2 * MAX_ITERATIONS,
+                "maxcor": 20,
+                "ftol": 0.0,
+                "gtol": GRADIENT_TOLERANCE * loss,
+            },
+        )
+        parameters, n_iterations = found.x, n_iterations + found.nit
+        previous, (loss, gradient) = loss, objective(parameters)
+        largest = np.abs(gradient).max()
+        if largest <= GRADIENT_TOLERANCE * loss or loss > 0.5 * previous:
+            break
+    if largest > LARGEST_GRADIENT * loss:
         warnings.warn(
-            f"The logistic regression of PACTran did not converge in {found.nit} "
+            f"The logistic regression of PACTran did not converge in {n_iterations} "
             "iterations, so the score is approximate. Use a smaller C.",
             ConvergenceWarning,
-            stacklevel=6,
+            stacklevel=7,
         )
-    W = found.x[: r * n_classes].reshape(r, n_classes)
-    return float(loss), _log_softmax(A @ W + found.x[r * n_classes :])
+    return parameters
 
 
 def _gaussian_loss(rows: RowSample, C: float, spread: float) -> dict[str, float]:
@@ -108,11 +136,12 @@ def _gaussian_loss(rows: RowSample, C: float, spread: float) -> dict[str, float]
     # Weights in units of their curvature: at most half the variance, and the penalty.
     curvature = eigenvalues / (2.0 * n) + 1.0 / (C * n)
     A /= np.sqrt(curvature)
-    loss, log_p = _fit(A, 1.0 / (C * n * curvature), codes, weights / n, n_classes)
-    # Diagonal of the Hessian of the summed loss, summed over all weights and biases.
-    variance = -(np.exp(log_p) * np.expm1(log_p)).sum(axis=1)
-    trace = weights @ ((lengths + 1.0) * variance) + n_classes * d / (C * n)
-    flatness = np.log(C * n / (n_classes * d) * trace)
+    penalties = 1.0 / (C * n * curvature)
+    loss, variance = _fit(A, penalties, codes, weights / n, n_classes)
+    # Diagonal of the Hessian of the summed loss, summed over weights and biases, but
+    # for what the penalty adds to it: that is the one in log(1 + ...).
+    trace = weights @ ((lengths + 1.0) * variance)
+    flatness = np.log1p(C * n / (n_classes * d) * trace)
     return {
         "cross_entropy": loss,
         "flatness": float(n_classes * spread / (2.0 * C * n) * flatness),

@@ -29,6 +29,7 @@ ENTRY_POINT_GROUP = "sklearn_transrate.metrics"
 # Name: module, class, and the parameters that make the named form.
 _BUILTIN: dict[str, tuple[str, str, dict]] = {
     "constant": ("_baselines", "Constant", {}),
+    "etran": ("_etran", "ETran", {}),
     "gbc": ("_gbc", "GBC", {}),
     "gbc_spherical": ("_gbc", "GBC", {"covariance": "spherical"}),
     "h_score": ("_hscore", "HScore", {}),
@@ -48,6 +49,11 @@ _BUILTIN: dict[str, tuple[str, str, dict]] = {
     "sfda": ("_sfda", "SFDA", {}),
     "shrunk_h_score": ("_hscore", "HScore", {"shrinkage": "ledoit_wolf"}),
     "transrate": ("_transrate", "TransRate", {}),
+    "transrate_predictive": (
+        "_transrate",
+        "TransRate",
+        {"estimate": "leave_one_out", "normalize": None},
+    ),
 }
 
 

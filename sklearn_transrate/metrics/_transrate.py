@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklearn_transrate.metrics._base import MetricResult, TransferMetric
-from sklearn_transrate.metrics._coding_rate import distortion, rate_of_spectrum
+from sklearn_transrate.metrics._coding_rate import distortion
 from sklearn_transrate.metrics._transrate_kernels import (
     Distortion,
     class_rates,
@@ -20,6 +20,8 @@ from sklearn_transrate.metrics._transrate_kernels import (
     projected_rates,
     unit_rows,
 )
+from sklearn_transrate.metrics._transrate_options import check_options, class_weights
+from sklearn_transrate.metrics._transrate_predictive import predictive_information
 from sklearn_transrate.statistics import (
     ClassMoments,
     RowSample,
@@ -27,41 +29,16 @@ from sklearn_transrate.statistics import (
     TargetMoments,
 )
 
-__all__ = ["TransRate", "transrate_from_eigenvalues", "transrate_score"]
+__all__ = ["TransRate", "transrate_score"]
 
-CLASS_WEIGHTS = ("prior", "uniform")
-NORMALIZATIONS = ("rank", "n_features", None)
-EPS_UNITS = ("absolute", "trace", "mean_eigenvalue")
-COVARIANCES = ("class", "pooled")
-# Published forms, by the parameters that make them.
+# Forms by name: four published ones and our own, by the parameters that make them.
 FORMS: dict[str, dict[str, Any]] = {
     "listing": {"eps": 1e-4, "class_weight": "uniform", "normalize": None},
     "definition": {"eps": 1e-4, "normalize": None},
     "protocol": {"eps": 1e-4, "eps_unit": "trace", "row_norm": "l2"},
     "projected": {"eps": 1e-4, "eps_unit": "trace", "projection": "between"},
+    "predictive": {"estimate": "leave_one_out", "normalize": None},
 }
-
-
-def _check_options(**given) -> None:
-    options = {
-        "eps_unit": EPS_UNITS,
-        "class_weight": CLASS_WEIGHTS,
-        "normalize": NORMALIZATIONS,
-        "row_norm": ("l2", None),
-        "projection": ("between", None),
-        "covariance": COVARIANCES,
-    }
-    for name, value in given.items():
-        if value not in options[name]:
-            raise ValueError(
-                f"Expected {name!r} to be one of {options[name]}, got {value!r}."
-            )
-
-
-def _class_weights(counts: np.ndarray, class_weight: str) -> np.ndarray:
-    if class_weight == "uniform":
-        return np.full(len(counts), 1.0 / len(counts))
-    return counts / counts.sum()
 
 
 # -- functions -----------------------------------------------------------------
@@ -78,6 +55,7 @@ def transrate_score(
     projection=None,
     eps_unit="absolute",
     covariance="class",
+    estimate="plug_in",
     task="auto",
     sample_weight=None,
 ):
@@ -116,6 +94,11 @@ def transrate_score(
         "class" codes each class by itself, as published. "pooled" codes what a
         linear model of the labels leaves, with one covariance for all classes, which
         needs far fewer samples; always so for indicators and values.
+    estimate : {"plug_in", "leave_one_out"}, default="plug_in"
+        "plug_in" describes the samples by their own moments, as published.
+        "leave_one_out" codes each sample by the others, with its label by the
+        Gaussian of its class, without by the mixture of all; pooled covariance,
+        classes only. ``eps="auto"`` is then the distortion that codes best.
     task : {"auto", "classification", "multilabel", "regression"}, default="auto"
         What `y` holds. "auto" takes whole numbers, strings and booleans as classes,
         0/1 matrices as labels, and anything else as values.
@@ -179,90 +162,10 @@ def transrate_score(
         projection=projection,
         eps_unit=eps_unit,
         covariance=covariance,
+        estimate=estimate,
         task=task,
     )
     return metric.score(X, y, sample_weight)
-
-
-def transrate_from_eigenvalues(
-    eigenvalues,
-    class_eigenvalues,
-    class_counts,
-    *,
-    eps,
-    class_weight="prior",
-    normalize="rank",
-    rank=None,
-    eps_unit="absolute",
-):
-    """TransRate of spectra that were published or cached.
-
-    Parameters
-    ----------
-    eigenvalues : array-like of shape (n_eigenvalues,)
-        Of the covariance of all features; zeros may be left out.
-    class_eigenvalues : sequence of array-like
-        Of each class's second moment about the global mean.
-    class_counts : array-like of shape (n_classes,)
-        Number of samples of each class.
-    eps : float or "auto"
-        Distortion, as in `transrate_score`.
-    class_weight : {"prior", "uniform"}, default="prior"
-        Weight of each class's rate.
-    normalize : {"rank"} or None, default="rank"
-        Whether to divide both rates by the rank.
-    rank : int, default=None
-        The rank of the features; None counts the non-zero eigenvalues.
-    eps_unit : {"absolute", "trace", "mean_eigenvalue"}, default="absolute"
-        What a float `eps` is measured in.
-
-    Returns
-    -------
-    score : float
-        In nats, per direction if `normalize` is "rank".
-
-    See Also
-    --------
-    transrate_score : The same from features and labels.
-
-    References
-    ----------
-    .. [1] Huang, L.-K., Huang, J., Rong, Y., Yang, Q., & Wei, Y. (2022).
-       Frustratingly easy transferability estimation. ICML, PMLR 162, 9201-9225.
-       https://doi.org/10.48550/arXiv.2106.09362
-
-    Examples
-    --------
-    >>> from sklearn_transrate.metrics import transrate_from_eigenvalues
-    >>> score = transrate_from_eigenvalues(
-    ...     [1.0, 0.5], [[0.9, 0.1], [0.7, 0.3]], [50, 50], eps=0.1
-    ... )
-    >>> round(score, 4)
-    0.2397
-    """
-    _check_options(eps_unit=eps_unit, class_weight=class_weight, normalize=normalize)
-    if normalize == "n_features":
-        raise ValueError(
-            "Spectra do not tell the number of features. Use normalize='rank', or "
-            "None and divide the result."
-        )
-    eigenvalues = np.asarray(eigenvalues, dtype=np.float64)
-    counts = np.asarray(class_counts, dtype=np.float64)
-    if len(class_eigenvalues) != len(counts) or len(counts) == 0:
-        raise ValueError(
-            f"Expected one spectrum and one count for each class, got "
-            f"{len(class_eigenvalues)} spectra and {len(counts)} counts."
-        )
-    if rank is None:
-        rank = int(np.count_nonzero(eigenvalues))
-    # The trace is all that the conversion of eps reads from a matrix.
-    eps = distortion(eps, eps_unit, np.diag(eigenvalues), 1.0, rank)
-    if eps == 0:
-        return 0.0
-    rates = np.array([rate_of_spectrum(values, eps) for values in class_eigenvalues])
-    left = _class_weights(counts, class_weight) @ rates
-    divisor = max(rank, 1) if normalize == "rank" else 1
-    return float((rate_of_spectrum(eigenvalues, eps) - left) / divisor)
 
 
 # -- the object ----------------------------------------------------------------
@@ -287,6 +190,8 @@ class TransRate(TransferMetric):
         What a float `eps` is measured in.
     covariance : {"class", "pooled"}, default="class"
         Whether each class has a covariance of its own.
+    estimate : {"plug_in", "leave_one_out"}, default="plug_in"
+        Whether samples are coded by their own moments, or each by the others'.
     task : {"auto", "classification", "multilabel", "regression"}, default="auto"
         What `y` holds; "auto" looks at the first batch.
 
@@ -298,7 +203,8 @@ class TransRate(TransferMetric):
         "rate", R(Z); "conditional_rate", R(Z|Y); "class_rates" and "class_counts",
         in the order of `classes_`, where each class is coded by itself; "eps", the
         absolute distortion used; "rank", of the features, where it was needed.
-        Rates are divided as the score is.
+        Rates are divided as the score is. With "leave_one_out": "class_gains",
+        what each class contributes, in place of the rates.
     classes_ : ndarray of shape (n_classes,)
         Labels seen, sorted; only for classification.
     n_samples_seen_ : int
@@ -347,6 +253,7 @@ class TransRate(TransferMetric):
         projection=None,
         eps_unit="absolute",
         covariance="class",
+        estimate="plug_in",
         task="auto",
     ):
         self.eps = eps
@@ -356,6 +263,7 @@ class TransRate(TransferMetric):
         self.projection = projection
         self.eps_unit = eps_unit
         self.covariance = covariance
+        self.estimate = estimate
         self.task = task
 
     @property
@@ -363,13 +271,17 @@ class TransRate(TransferMetric):
         """Smallest and largest possible score, with these parameters."""
         # The rate is concave, so only weights that make the class moments add up to
         # the total keep the difference from being negative.
+        if self.estimate == "leave_one_out":
+            return (0.0 if self.eps == "auto" else -np.inf, np.inf)
         proven = self.class_weight == "prior" and self.projection is None
         return (0.0 if proven else -np.inf, np.inf)
 
     @property
     def invariances(self) -> frozenset[str]:
         """What leaves the score as it is, with these parameters."""
-        kept = {"rotation", "duplication"}
+        kept = {"rotation"}
+        if self.estimate == "plug_in":
+            kept.add("duplication")
         if self.normalize != "n_features":
             kept.add("padding")
         if self.row_norm is None:
@@ -384,10 +296,11 @@ class TransRate(TransferMetric):
 
         Parameters
         ----------
-        form : {"listing", "definition", "protocol", "projected"}
+        form : {"listing", "definition", "protocol", "projected", "predictive"}
             The paper's ten lines of code; its definition, with class priors; the
             authors' experiments, on rows of unit length; the same on between-class
-            directions instead.
+            directions instead; and out of sample, by leaving each sample out, which
+            is what to use where samples are fewer than features.
         **params : dict
             Parameters to change, such as ``eps``, which the authors chose for each
             experiment.
@@ -426,16 +339,22 @@ class TransRate(TransferMetric):
         """
         if self.row_norm is not None:
             return {"rows": RowSample.empty()}
-        return {"moments": self._empty_moments(task)}
+        required = {"moments": self._empty_moments(task)}
+        if self.estimate == "leave_one_out":
+            required["rows"] = RowSample.empty()
+        return required
 
     def _empty_moments(self, task: str) -> Statistic:
         if task != "classification":
             return TargetMoments.empty()
-        kind = "pooled" if self.covariance == "pooled" else "class"
+        pooled = self.covariance == "pooled" or self.estimate == "leave_one_out"
+        kind = "pooled" if pooled else "class"
         return ClassMoments.empty(scatter=kind)
 
     def _evaluate(self, moments=None, rows=None) -> MetricResult:
         self._check_parameters()
+        if self.estimate == "leave_one_out":
+            return self._evaluate_left_out(moments, rows)
         origin = rows is not None
         if origin:
             Z, y = unit_rows(rows), rows.targets
@@ -453,8 +372,33 @@ class TransRate(TransferMetric):
         else:
             kernel = class_rates if self.projection is None else projected_rates
             rates, counts = kernel(moments, distort, origin=origin), moments.counts
-            weights = _class_weights(counts, self.class_weight)
+            weights = class_weights(counts, self.class_weight)
         return self._combined(rates, weights, counts, moments.n_features)
+
+    def _evaluate_left_out(self, moments, rows) -> MetricResult:
+        refused = (self.row_norm, self.projection, self.normalize)
+        if any(refused) or self.eps_unit != "absolute":
+            raise ValueError(
+                "estimate='leave_one_out' expected row_norm, projection and normalize "
+                f"to be None, got {refused}, and an absolute 'eps'. Start from "
+                "TransRate.from_form('predictive')."
+            )
+        if not isinstance(moments, ClassMoments):
+            raise ValueError(
+                "estimate='leave_one_out' expected class labels. Use 'plug_in' for "
+                "indicators and values."
+            )
+        fixed = None
+        if self.eps != "auto":
+            fixed = distortion(self.eps, "absolute", np.empty((0, 0)), 1.0)
+        gains, eps, rank = predictive_information(moments, rows, fixed)
+        parts = {
+            "class_gains": gains,
+            "class_counts": moments.counts.copy(),
+            "eps": eps,
+            "rank": rank,
+        }
+        return MetricResult(float(gains.sum()), parts=parts)
 
     def _combined(self, rates, weights, counts, n_features) -> MetricResult:
         """Total rate minus the mean of the others, and what it is made of."""
@@ -473,11 +417,12 @@ class TransRate(TransferMetric):
         return MetricResult((rates.total - left) / divisor, parts=parts)
 
     def _check_parameters(self) -> None:
-        _check_options(
+        check_options(
             eps_unit=self.eps_unit,
             class_weight=self.class_weight,
             normalize=self.normalize,
             row_norm=self.row_norm,
             projection=self.projection,
             covariance=self.covariance,
+            estimate=self.estimate,
         )
