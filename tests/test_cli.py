@@ -62,7 +62,6 @@ def test_help_names_every_option_of_the_demo(typer):
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["dema"],
         ["demo", "--sed", "1"],
         ["demo", "--seed", "one"],

@@ -39,7 +39,7 @@ Progress = Callable[[str, int, int], None]
 class Agreement:
     """How well a metric's ranking agrees with the accuracies reached.
 
-    Attributes
+    Parameters
     ----------
     question : str
         "which candidate", "which source", "which model" or "which layer".
@@ -79,7 +79,7 @@ class Agreement:
 class DemoResult:
     """What came of the demonstration.
 
-    Attributes
+    Parameters
     ----------
     results : TransferResults
         The ranking by every metric, with the columns ``accuracy`` (of the head on
@@ -139,26 +139,26 @@ class DemoResult:
             with fewer than two candidates is left out.
         """
         last = {
-            spec.name: f"{spec.name} / hidden_{len(spec.hidden_layer_sizes)}"
+            spec: f"{spec.name} / hidden_{len(spec.hidden_layer_sizes)}"
             for spec in self.specs
         }
         base = self.specs[0]
         deepest = max(self.specs, key=lambda spec: len(spec.hidden_layer_sizes))
+        sources = [
+            last[spec]
+            for spec in self.specs
+            if spec.hidden_layer_sizes == base.hidden_layer_sizes
+        ]
+        models = [
+            last[spec]
+            for spec in self.specs
+            if spec.source == base.source and spec.is_trained
+        ]
         names = self.results["candidate"]
-        shapes = [spec for spec in self.specs if spec.is_trained]
         rows = {
             "which candidate": np.ones(len(names), dtype=bool),
-            "which source": np.isin(
-                names,
-                [
-                    last[spec.name]
-                    for spec in self.specs
-                    if spec.hidden_layer_sizes == base.hidden_layer_sizes
-                ],
-            ),
-            "which model": np.isin(
-                names, [last[s.name] for s in shapes if s.source == base.source]
-            ),
+            "which source": np.isin(names, sources),
+            "which model": np.isin(names, models),
             "which layer": self.results["extractor"] == deepest.name,
         }
         return {

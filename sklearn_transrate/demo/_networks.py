@@ -29,7 +29,7 @@ UNTRAINED = "untrained"
 class NetworkSpec(NamedTuple):
     """What to pretrain, and on what.
 
-    Attributes
+    Parameters
     ----------
     name : str
         Its name as a candidate.

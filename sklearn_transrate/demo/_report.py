@@ -63,6 +63,7 @@ def markdown_report(result: DemoResult) -> str:
     Returns
     -------
     text : str
+        The same parts as in `plain_report`.
     """
     ranking = _ranking_grid(result.results.sort(), result)
     parts = [
