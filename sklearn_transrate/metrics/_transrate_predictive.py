@@ -16,8 +16,10 @@ from sklearn_transrate.statistics import ClassMoments, RowSample
 
 __all__ = ["predictive_information"]
 
-# Distortions that are tried, in units of the mean non-zero eigenvalue.
-GRID = 10.0 ** np.arange(-4.0, 2.25, 0.25)
+# Distortions that are tried, in units of the mean non-zero eigenvalue: all of these,
+# then the neighbours of the best at half the step.
+GRID = 10.0 ** np.arange(-4.0, 2.25, 0.5)
+HALF_STEP = 10.0**0.25
 # Rows whose distances to all classes are held at a time.
 BLOCK_ROWS = 4096
 # Smallest share of itself that removing a sample may leave of a direction.
@@ -49,61 +51,88 @@ def predictive_information(
     """
     codes = encode_labels(rows.targets)[1]
     weights = np.ones(len(codes)) if rows.weights is None else rows.weights
-    X, means = _coordinates(moments, rows, codes, weights)
-    scatter = np.zeros((X.shape[1], X.shape[1]), order="F")
-    residuals = (X - means[codes]) * np.sqrt(weights)[:, None]
-    scatter = linalg.add_gram(scatter, residuals)
-    values, vectors = linalg.eigh_all(scatter)
-    X, means = X @ vectors, means @ vectors
-    energy = float(weights @ np.einsum("ij,ij->i", X, X))
-    total = linalg.add_gram(
-        linalg.empty_triangle(X.shape[1]), X * np.sqrt(weights)[:, None]
-    )
-    rank = linalg.effective_rank(total)
-    mean_eigenvalue = energy / weights.sum() / max(rank, 1)
-    grid = GRID * mean_eigenvalue if eps is None else np.array([eps])
-    best = np.zeros(len(moments.counts)), np.inf
-    for distortion in grid if energy > 0 else ():
-        gains = _gains(X, means, codes, weights, np.maximum(values, 0.0), distortion)
-        if eps is not None or gains.sum() > best[0].sum():
-            best = gains, float(distortion)
-    return *best, rank
-
-
-def _coordinates(moments, rows, codes, weights) -> tuple[np.ndarray, np.ndarray]:
-    """Centred features and class means, in at most as many coordinates as rows."""
+    total = moments.total()
+    if total.trace() == 0:
+        return np.zeros(len(moments.counts)), np.inf, 0
     X = rows.features.astype(np.float64) - moments.mean
-    if len(X) <= X.shape[1]:
-        values, vectors = linalg.eigh_psd(linalg.gram_of_rows(X))
-        X = vectors * np.sqrt(values)
-    hot = np.zeros((len(moments.counts), len(X)))
+    if total.is_dense:
+        rank = linalg.effective_rank(total.triangle())
+        within = moments.within().triangle()
+    else:
+        X, within = _thin_coordinates(X, codes, weights)
+        rank = X.shape[1]
+    values, vectors = linalg.eigh_all(within)
+    samples = _Samples(X @ vectors, codes, weights, np.maximum(values, 0.0))
+    if eps is not None:
+        return samples.gains([eps])[0], eps, rank
+    grid = GRID * (total.trace() / moments.total_weight / rank)
+    gains = samples.gains(grid)
+    best = grid[gains.sum(axis=1).argmax()]
+    grid = np.concatenate([grid, [best / HALF_STEP, best * HALF_STEP]])
+    gains = np.concatenate([gains, samples.gains(grid[-2:])])
+    winner = gains.sum(axis=1).argmax()
+    if gains[winner].sum() <= 0:  # the limit of coarse coding: nothing is claimed
+        return np.zeros(len(moments.counts)), np.inf, rank
+    return gains[winner], float(grid[winner]), rank
+
+
+def _thin_coordinates(X, codes, weights) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows in as few coordinates as they span, and the scatter within."""
+    values, vectors = linalg.eigh_psd(linalg.gram_of_rows(X))
+    X = vectors * np.sqrt(values)
+    residuals = (X - _class_means(X, codes, weights)[codes]) * np.sqrt(weights)[:, None]
+    return X, linalg.add_gram(linalg.empty_triangle(X.shape[1]), residuals)
+
+
+def _class_means(X, codes, weights) -> np.ndarray:
+    hot = np.zeros((codes.max() + 1, len(X)))
     hot[codes, np.arange(len(X))] = weights
-    return X, (hot @ X) / moments.counts[:, None]
+    return (hot @ X) / np.bincount(codes, weights)[:, None]
 
 
-def _gains(X, means, codes, weights, values, eps) -> np.ndarray:
-    """Information about each class at one distortion, in nats, over all samples."""
-    counts = np.bincount(codes, weights)
-    n = counts.sum()
-    root = np.sqrt(values + (n - 1.0) * eps)
-    log_priors = np.log(counts / n)
-    centres = means / root
-    gains = np.zeros(len(counts))
-    for start in range(0, len(X), BLOCK_ROWS):
-        block = slice(start, start + BLOCK_ROWS)
-        own = codes[block]
-        log_odds = _log_densities(X[block] / root, centres, own, counts, n) + log_priors
-        top = log_odds.max(axis=1)
-        evidence = top + np.log(np.exp(log_odds - top[:, None]).sum(axis=1))
-        gained = log_odds[np.arange(len(own)), own] - evidence - log_priors[own]
-        # Nothing is known of a class whose only sample is left out.
-        gained[counts[own] <= 1.0] = 0.0
-        gains += np.bincount(own, weights[block] * gained, minlength=len(counts))
-    return gains / n
+class _Samples:
+    """Samples on the principal axes within classes.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_axes)
+        Coordinates, about the mean.
+    codes, weights : ndarray of shape (n_samples,)
+        Class numbers and weights.
+    values : ndarray of shape (n_axes,)
+        Eigenvalues of the scatter within classes.
+    """
+
+    def __init__(self, X, codes, weights, values):
+        self.X, self.codes, self.weights, self.values = X, codes, weights, values
+        self.centres = _class_means(X, codes, weights)
+        self.counts = np.bincount(codes, weights)
+
+    def gains(self, grid) -> np.ndarray:
+        """Nats of information by distortion and class; rows sum to the score."""
+        counts = self.counts
+        n, log_priors = counts.sum(), np.log(counts / counts.sum())
+        gains = np.zeros((len(grid), len(counts)))
+        for start in range(0, len(self.X), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            rows, own, weights = self.X[block], self.codes[block], self.weights[block]
+            squares = rows**2
+            for number, eps in enumerate(grid):
+                inverse = 1.0 / (self.values + (n - 1.0) * eps)
+                log_odds = log_priors + _log_densities(
+                    rows, squares @ inverse, self.centres, inverse, own, counts
+                )
+                top = log_odds.max(axis=1)
+                evidence = top + np.log(np.exp(log_odds - top[:, None]).sum(axis=1))
+                gained = log_odds[np.arange(len(own)), own] - evidence - log_priors[own]
+                # Nothing is known of a class whose only sample is left out.
+                gained[counts[own] <= 1.0] = 0.0
+                gains[number] += np.bincount(own, weights * gained, len(counts))
+        return gains / n
 
 
-def _log_densities(rows, centres, own, counts, n) -> np.ndarray:
-    """Log density of whitened rows under each class, without the rows themselves.
+def _log_densities(rows, squares, centres, inverse, own, counts) -> np.ndarray:
+    """Log density of rows under each class, from scatters without the rows themselves.
 
     Up to a term that is the same for all classes. Leaving row z of class y out of the
     scatter takes ``f b b'`` away, with ``b = z - mean_y`` and ``f = n_y / (n_y - 1)``;
@@ -111,17 +140,15 @@ def _log_densities(rows, centres, own, counts, n) -> np.ndarray:
     from z by the factor f.
     """
     index = np.arange(len(rows))
-    squares = np.einsum("ij,ij->i", rows, rows)
-    inner = rows @ centres.T
-    sizes = np.einsum("ij,ij->i", centres, centres)
-    distances = squares[:, None] - 2.0 * inner + sizes
+    scaled = centres * inverse
+    inner = rows @ scaled.T
+    between = centres @ scaled.T
+    distances = squares[:, None] - 2.0 * inner + np.diagonal(between)
     leverages = np.maximum(distances[index, own], 0.0)
     # Products of (z - mean_k) with b, for all classes at once.
-    products = (
-        squares[:, None] - inner[index, own][:, None] - inner + centres[own] @ centres.T
-    )
+    products = squares[:, None] - inner[index, own][:, None] - inner + between[own]
     factors = counts[own] / np.maximum(counts[own] - 1.0, SMALLEST_REST)
     rest = np.maximum(1.0 - factors * leverages, SMALLEST_REST)
     distances += (factors / rest)[:, None] * products**2
     distances[index, own] = factors**2 * leverages / rest
-    return -0.5 * (n - 1.0) * distances
+    return -0.5 * (counts.sum() - 1.0) * distances
