@@ -16,6 +16,7 @@ from sklearn_transrate.metrics._lfc import LFC, lfc_score
 from sklearn_transrate.metrics._linear_probe import LinearProbe, linear_probe_score
 from sklearn_transrate.metrics._logme import LogME, logme_score
 from sklearn_transrate.metrics._nce import NCE, nce_score
+from sklearn_transrate.metrics._ncti import NCTI, ncti_from_parts, ncti_score
 from sklearn_transrate.metrics._nleep import NLEEP, nleep_score
 from sklearn_transrate.metrics._pactran import (
     PACTranDirichlet,
@@ -44,6 +45,7 @@ __all__ = [
     "LEEP",
     "LFC",
     "NCE",
+    "NCTI",
     "NLEEP",
     "PED",
     "SFDA",
@@ -81,6 +83,8 @@ __all__ = [
     "logme_score",
     "make_transfer_scorer",
     "nce_score",
+    "ncti_from_parts",
+    "ncti_score",
     "nearest_neighbors_score",
     "nleep_score",
     "pactran_score",

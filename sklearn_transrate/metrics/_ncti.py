@@ -26,6 +26,9 @@ __all__ = ["NCTI", "ncti_from_parts", "ncti_score"]
 # As published: variances that set the shrinkage, and below which there is none.
 N_LEADING = 32
 LEAST_SHRINKAGE = 1e-10
+# Share of the largest variance below which a direction is rounding, and share of its
+# own below which a direction does not vary within classes.
+ABSENT = 1e-12
 
 
 # -- kernels -------------------------------------------------------------------
@@ -42,7 +45,7 @@ def _principal_axes(total: Scatter, n_components: int):
     eigenvalues, vectors = eigh(
         triangle, lower=True, subset_by_index=[first, size - 1], check_finite=False
     )
-    kept = eigenvalues > linalg.rank_tolerance(max(eigenvalues[-1], 0.0), size)
+    kept = eigenvalues > ABSENT * max(eigenvalues[-1], 0.0)
     eigenvalues, vectors = eigenvalues[kept][::-1], vectors[:, kept][:, ::-1]
     if rows is not None:
         vectors = rows.T @ (vectors / np.sqrt(eigenvalues))
@@ -54,25 +57,54 @@ def _published_shrinkage(variances: np.ndarray) -> float:
     return amount if amount > LEAST_SHRINKAGE else 0.0
 
 
-def _discriminant_spread(moments: ClassMoments, shrinkage: float) -> float:
-    """Nuclear norm of the rows along the discriminant directions.
+def _shrunk_analysis(Z, rows: Rows, shrinkage: float):
+    """Posteriors, and nuclear norm of the rows along the discriminant directions.
 
     These are the solutions w of S_B w = l S w of largest l with w' S w = 1, where S is
-    the shrunk within-class covariance. Directions that S does not reach are left out.
+    the shrunk within-class covariance.
     """
+    moments = ClassMoments.from_batch(Z, rows.codes, rows.weights, scatter="pooled")
     n, p = moments.total_weight, moments.n_features
-    within = moments.within().dense() / n
+    posterior = Discriminant.from_moments(moments, shrinkage).posterior(Z)
+    within, offsets = moments.within().dense() / n, moments.between_rows() / np.sqrt(n)
     shrunk = (1.0 - shrinkage) * within
-    shrunk[np.diag_indices(p)] += shrinkage * np.trace(within) / p
-    variances, axes = linalg.eigh_psd(shrunk)
-    whitening = axes / np.sqrt(variances)
-    between = moments.between_rows() @ whitening / np.sqrt(n)
-    n_directions = min(len(moments.counts) - 1, len(variances))
+    trace = max(np.trace(within), ABSENT * np.vdot(offsets, offsets))
+    shrunk[np.diag_indices(p)] += shrinkage * trace / p
+    variances, axes = np.linalg.eigh(shrunk)
+    whitening = axes / np.sqrt(np.maximum(variances, ABSENT * variances[-1]))
+    between = offsets @ whitening
+    n_directions = min(len(offsets) - 1, p)
     _, rotation = np.linalg.eigh(between.T @ between)
-    directions = whitening @ rotation[:, len(variances) - n_directions :]
-    along = moments.between_rows() @ directions
-    spread = n * directions.T @ within @ directions + along.T @ along
-    return float(np.sqrt(np.maximum(np.linalg.eigvalsh(spread), 0.0)).sum())
+    directions = whitening @ rotation[:, p - n_directions :]
+    along = offsets @ directions
+    spread = directions.T @ within @ directions + along.T @ along
+    spread = np.sqrt(np.maximum(np.linalg.eigvalsh(spread), 0.0)).sum()
+    return posterior, float(np.sqrt(n) * spread)
+
+
+def _plain_analysis(Z, variances, rows: Rows):
+    """The same without shrinkage.
+
+    In coordinates of unit total variance the within-class covariance is the identity
+    less that of the class means, whose singular values r are the canonical
+    correlations; 1 - r^2 is what varies within classes along a direction.
+    """
+    n = rows.weights.sum()
+    units = Z / np.sqrt(variances)
+    moments = ClassMoments.from_batch(
+        units, rows.codes, rows.weights, scatter="diagonal"
+    )
+    offsets = moments.means - moments.mean
+    _, correlations, axes = np.linalg.svd(
+        np.sqrt(moments.priors)[:, None] * offsets, full_matrices=False
+    )
+    n_directions = min(len(offsets) - 1, len(variances))
+    axes = axes[:n_directions]
+    left = np.maximum(1.0 - correlations[:n_directions] ** 2, ABSENT)
+    slopes = axes.T @ (axes @ offsets.T / left[:, None])
+    intercepts = np.log(moments.priors) - 0.5 * np.einsum("kj,jk->k", offsets, slopes)
+    model = Discriminant(moments.mean, slopes, intercepts)
+    return model.posterior(units), float(np.sqrt(n) * (1.0 / np.sqrt(left)).sum())
 
 
 def _posterior_norms(posterior, codes, weights, n_classes) -> float:
@@ -171,6 +203,9 @@ def ncti_score(X, y, *, n_components=64, shrinkage="published", sample_weight=No
     r / (1 + r); (2) is as it is; and (3) becomes (U - v) / (U - L), with U and L the
     largest and smallest variability that n_k posteriors can have. The order of the
     candidates by each part is as published; `parts_` holds both forms.
+
+    Without shrinkage, directions along which classes do not vary, where the published
+    program drops just what separates them best, count with a variance of 1e-12.
 
     Cost: O(n d min(n, d)), a second look at the rows, and the singular values of the
     posteriors.
@@ -307,21 +342,21 @@ class NCTI(TransferMetric):
         eigenvalues, axes = _principal_axes(moments.total(), self.n_components)
         rows = Rows.from_sample(rows, moments.mean)
         Z = np.concatenate([rows.read(block) @ axes for block in rows.blocks()])
-        amount = self.shrinkage
+        total, amount = moments.total_weight, self.shrinkage
         if amount == "published":
-            amount = _published_shrinkage(
-                eigenvalues / max(moments.total_weight - 1.0, 1.0)
-            )
-        if Z.shape[1] == 0:  # constant features: one direction without variance
-            Z = np.zeros((len(Z), 1))
-        inner = ClassMoments.from_batch(Z, rows.codes, rows.weights, scatter="pooled")
-        posterior = Discriminant.from_moments(inner, amount).posterior(Z)
+            amount = _published_shrinkage(eigenvalues / max(total - 1.0, 1.0))
+        if Z.shape[1] == 0:  # constant features leave the class shares
+            posterior, spread = np.tile(moments.priors, (len(Z), 1)), 0.0
+        elif amount > 0:
+            posterior, spread = _shrunk_analysis(Z, rows, amount)
+        else:
+            posterior, spread = _plain_analysis(Z, eigenvalues / total, rows)
         own = posterior[np.arange(len(Z)), rows.codes]
         norms = _posterior_norms(
             posterior, rows.codes, rows.weights, len(moments.counts)
         )
         parts = {
-            "spread": _discriminant_spread(inner, amount),
+            "spread": spread,
             "nearest_centre": rows.mean(own),
             "variability": float(np.log(norms)),
         }

@@ -54,6 +54,7 @@ _BUILTIN: dict[str, tuple[str, str, dict]] = {
         "TransRate",
         {"estimate": "leave_one_out", "normalize": None},
     ),
+    "ncti": ("_ncti", "NCTI", {}),
 }
 
 
