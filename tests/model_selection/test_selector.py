@@ -143,7 +143,7 @@ def test_without_refit_there_is_a_table_and_no_transform():
         TransferScorer("transrate", features="transform"),
         lambda estimator, X, y: transrate_score(estimator.transform(X), y),
     ],
-    ids=repr,
+    ids=["name", "metric", "function", "scorer", "dict", "list", "layer", "callable"],
 )
 def test_scoring_takes_every_form_and_gives_the_same_number(scoring):
     selector = TransferSelector([("pca", PCA(2))], scoring=scoring).fit(X, y)
