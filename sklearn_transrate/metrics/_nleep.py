@@ -25,6 +25,10 @@ __all__ = ["NLEEP", "nleep_score"]
 # as published.
 KEPT_VARIANCE = 0.8
 COMPONENTS_PER_CLASS = 5
+# Points a unit on which coordinates are rounded. The start of a mixture has exact ties
+# (of two points near each other only, either may be a centre), which rounding errors
+# would otherwise break, for each unit and rotation of the features in another way.
+GRID = 2.0**24
 # Far above what a mixture usually takes; scikit-learn's own limit is 100.
 MAX_ITERATIONS = 1000
 
@@ -48,7 +52,7 @@ def _repeats(weights: np.ndarray) -> np.ndarray | int:
 
 def _in_order(X: np.ndarray) -> np.ndarray:
     """Order that depends on the rows alone, so that random draws do too."""
-    rows = np.ascontiguousarray(X + 0.0)  # no negative zeros
+    rows = np.ascontiguousarray(X) + 0.0  # no negative zeros
     return rows.view(f"V{rows.dtype.itemsize * rows.shape[1]}")[:, 0].argsort()
 
 
@@ -57,8 +61,7 @@ def _reduce(X: np.ndarray) -> np.ndarray | None:
 
     The mixture's constants are in absolute units, so units must be taken away first.
     """
-    X = X.astype(np.float64)
-    X -= X[0].copy()
+    X = X - X[0]
     X -= X.mean(axis=0)
     largest = np.abs(X).max()
     if not largest > 0:
@@ -66,7 +69,8 @@ def _reduce(X: np.ndarray) -> np.ndarray | None:
     X /= largest
     solver = "covariance_eigh" if len(X) > X.shape[1] else "full"
     reduced = PCA(KEPT_VARIANCE, svd_solver=solver).fit_transform(X)
-    return reduced / np.sqrt(reduced.var(axis=0).mean())
+    reduced *= GRID / np.sqrt(reduced.var(axis=0).mean())
+    return np.rint(reduced) / GRID
 
 
 def _responsibilities(
@@ -94,7 +98,7 @@ def _nleep_from_rows(
     rows: RowSample, n_components: int | None, random_state
 ) -> tuple[np.ndarray, int, int]:
     """Class scores, and how many components and directions made them."""
-    X, y = rows.features, rows.targets
+    X, y = rows.features.astype(np.float64), rows.targets
     if rows.weights is not None:
         repeats = _repeats(rows.weights)
         X, y = np.repeat(X, repeats, axis=0), np.repeat(y, repeats)

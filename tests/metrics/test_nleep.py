@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sklearn_transrate.exceptions import SaturatedScoreWarning, UndefinedMetricWarning
 from sklearn_transrate.metrics import NLEEP, get_metric, nleep_score
 from sklearn_transrate.metrics import _nleep as module
+from sklearn_transrate.testing._data import make_labelled_features
 from tests.golden import golden, load_inputs
 from tests.references.leep import nleep
 
@@ -208,3 +209,12 @@ def test_features_are_not_overwritten():
 def test_the_name_makes_a_reproducible_metric():
     assert get_metric("nleep").random_state == 0
     assert isinstance(get_metric("nleep", random_state=None), NLEEP)
+
+
+def test_ties_between_starts_are_not_broken_by_rounding():
+    # Of two points near each other only, either may become a centre: here, rounding
+    # errors of the scaled features would choose the other one.
+    X, y = make_labelled_features(466, 35, 19, 3, sizes="imbalanced")
+    expected = nleep_score(X, y, n_components=15, random_state=0)
+    score = nleep_score(X * 1e4, y, n_components=15, random_state=0)
+    assert score == pytest.approx(expected, rel=SAME_MIXTURE)
