@@ -6,12 +6,16 @@ BIN := $(VENV)/bin
 # Small matrices on few cores: BLAS threads that spin cost more than they give.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: demo test test-long test-oldest bench lint clean
+.PHONY: demo test test-long test-oldest bench doc lint clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+$(VENV)/.doc: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[doc]'
 	touch $@
 
 $(OLDEST)/.installed: pyproject.toml tests/oldest.txt
@@ -35,9 +39,12 @@ test-oldest: $(OLDEST)/.installed ## the oldest supported versions
 bench: $(VENV)/.installed ## speed as ratios within one run
 	$(ONE_THREAD) $(BIN)/python -m tests.benchmarks
 
+doc: $(VENV)/.doc ## pages with examples that ran, in doc/_build/html
+	$(ONE_THREAD) $(BIN)/python -m sphinx -b html -W --keep-going doc doc/_build/html
+
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 clean:
-	rm -rf $(VENV) $(OLDEST) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) build dist *.egg-info doc/_build doc/auto_examples doc/api/generated .pytest_cache .ruff_cache .hypothesis
