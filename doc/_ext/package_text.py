@@ -1,0 +1,160 @@
+"""Texts made from the package itself, so that pages cannot fall behind the code."""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from sklearn_transrate.metrics import get_metric, get_metric_names
+
+__all__ = [
+    "PUBLIC_MODULES",
+    "api_page",
+    "full_names",
+    "metric_facts",
+    "metric_list",
+    "upcoming_changes",
+]
+
+# A name that several export belongs to the first of them here.
+PUBLIC_MODULES = (
+    "sklearn_transrate.metrics",
+    "sklearn_transrate.model_selection",
+    "sklearn_transrate.results",
+    "sklearn_transrate.extractors",
+    "sklearn_transrate.statistics",
+    "sklearn_transrate.datasets",
+    "sklearn_transrate.testing",
+    "sklearn_transrate.testing.strategies",
+    "sklearn_transrate.exceptions",
+    "sklearn_transrate",
+)
+DOC = Path(__file__).parents[1]
+
+
+# -- the API -------------------------------------------------------------------
+
+
+@cache
+def full_names() -> dict[str, str]:
+    """Return where each public name belongs, by its short name."""
+    found: dict[str, str] = {}
+    for module in PUBLIC_MODULES:
+        for name in import_module(module).__all__:
+            found.setdefault(name, f"{module}.{name}")
+    return found
+
+
+def api_page(module: str) -> str:
+    """Return a page that lists all public names of a module, by kind."""
+    exported = import_module(module)
+    groups: dict[str, list[str]] = {}
+    for name in sorted(exported.__all__, key=str.lower):
+        groups.setdefault(_kind(getattr(exported, name)), []).append(name)
+    parts = [_heading(module, "="), inspect.getdoc(exported), f".. module:: {module}"]
+    for kind in ("Classes", "Functions", "Errors and warnings"):
+        if kind not in groups:
+            continue
+        parts.append(_heading(kind, "-"))
+        own = [n for n in groups[kind] if full_names()[n] == f"{module}.{n}"]
+        if own:
+            entries = "\n".join(f"   {name}" for name in own)
+            parts.append(f".. autosummary::\n   :toctree: .\n\n{entries}")
+        parts += [f"* `{full_names()[n]}`" for n in groups[kind] if n not in own]
+    return "\n\n".join(parts) + "\n"
+
+
+def _kind(item: object) -> str:
+    if not inspect.isclass(item):
+        return "Functions"
+    return "Errors and warnings" if issubclass(item, Exception) else "Classes"
+
+
+def _heading(title: str, mark: str) -> str:
+    return f"{title}\n{mark * len(title)}"
+
+
+# -- metrics -------------------------------------------------------------------
+
+INPUTS = {
+    "features": "features, one row a sample",
+    "source_proba": "probabilities of the source model's classes",
+    "source_labels": "labels that the source model gives, or its probabilities",
+}
+TASKS = {"classification": "classes", "multilabel": "labels", "regression": "values"}
+
+
+def metric_facts(name: str) -> str:
+    """Return what a registered metric says of itself, as a list of fields."""
+    metric = get_metric(name)
+    required = metric.required_statistics().values()
+    low, high = metric.bounds
+    facts = {
+        "Name": f'``"{name}"``',
+        "Object": f"`{type(metric).__name__}`, as ``{_one_line(metric)}``",
+        "X": INPUTS[metric.inputs],
+        "y": ", ".join(TASKS[task] for task in metric.tasks),
+        "Between": f"{_number(low)} and {_number(high)}",
+        "Unchanged by": ", ".join(sorted(metric.invariances)) or "nothing but order",
+        "Keeps": ", ".join(f"``{_specification(each)}``" for each in required),
+        "Looks at a row": "once"
+        if metric.n_passes == 1
+        else f"{metric.n_passes} times",
+        "Sparse X": "yes" if metric.accepts_sparse else "no",
+    }
+    return "\n".join(f":{key}: {value}" for key, value in facts.items())
+
+
+def metric_list() -> str:
+    """Return a table of all registered metrics, each linked to its page."""
+    rows = [".. list-table::", "   :header-rows: 1", "   :widths: auto", ""]
+    cells = ["Name", "X", "y", "Rows", "Sparse"]
+    for line in [cells, *map(_metric_row, get_metric_names())]:
+        rows += [f"   {'-' if i else '* -'} {cell}" for i, cell in enumerate(line)]
+    return "\n".join(rows).replace("\n   - ", "\n     - ")
+
+
+def _metric_row(name: str) -> list[str]:
+    metric = get_metric(name)
+    keeps_rows = metric.n_passes > 1
+    return [
+        f":doc:`{name} </metrics/{name}>`",
+        metric.inputs.replace("_", " "),
+        ", ".join(TASKS[task] for task in metric.tasks),
+        "kept" if keeps_rows else "seen once",
+        "yes" if metric.accepts_sparse else "no",
+    ]
+
+
+def _specification(statistic) -> str:
+    config = ", ".join(f"{k}={v!r}" for k, v in statistic.config.items())
+    return f"{type(statistic).__name__}({config})"
+
+
+def _number(value: float) -> str:
+    if value in (float("inf"), float("-inf")):
+        return "+∞" if value > 0 else "-∞"
+    return f"{value:g}"
+
+
+def _one_line(item: object) -> str:
+    return " ".join(repr(item).split())
+
+
+# -- what's new ----------------------------------------------------------------
+
+
+def upcoming_changes(folder: str | Path = DOC / "whats_new" / "upcoming") -> str:
+    """Return the fragments as lists, by part: ``metrics-leep.rst`` is of metrics."""
+    parts: dict[str, list[str]] = {}
+    for path in sorted(Path(folder).glob("*.rst")):
+        sentence = " ".join(path.read_text(encoding="utf-8").split())
+        parts.setdefault(path.stem.partition("-")[0], []).append(sentence)
+    blocks = []
+    for part, sentences in parts.items():
+        title = part.replace("_", " ").capitalize()
+        blocks.append(_heading(title, "-"))
+        blocks += [f"* {sentence}" for sentence in sentences]
+    return "\n\n".join(blocks)
