@@ -263,7 +263,7 @@ def test_nearly_certain_fits_keep_their_digits():
     metric = PACTranGaussian().fit(X, y)
     assert metric.parts_["cross_entropy"] < 1e-4
     order = rng.permutation(20)
-    assert metric.score(X[order], y[order]) == pytest.approx(metric.score_, rel=1e-7)
+    assert metric.score(X[order], y[order]) == pytest.approx(metric.score_, rel=1e-6)
     loss, _ = pactran.penalised_cross_entropy(X / 1e3, y, 1e6)
     assert metric.parts_["cross_entropy"] == pytest.approx(loss, rel=1e-4)
 
