@@ -24,6 +24,7 @@ from sklearn_transrate.metrics._pactran import (
     PACTranGaussian,
     pactran_score,
 )
+from sklearn_transrate.metrics._parc import PARC, parc_score
 from sklearn_transrate.metrics._ped import PED, ped_score
 from sklearn_transrate.metrics._registry import get_metric, get_metric_names
 from sklearn_transrate.metrics._ridge_loo import RidgeLOO, ridge_loo_score
@@ -47,6 +48,7 @@ __all__ = [
     "NCE",
     "NCTI",
     "NLEEP",
+    "PARC",
     "PED",
     "SFDA",
     "Constant",
@@ -88,6 +90,7 @@ __all__ = [
     "nearest_neighbors_score",
     "nleep_score",
     "pactran_score",
+    "parc_score",
     "ped_score",
     "ridge_loo_score",
     "score_all",

@@ -55,6 +55,7 @@ _BUILTIN: dict[str, tuple[str, str, dict]] = {
         {"estimate": "leave_one_out", "normalize": None},
     ),
     "ncti": ("_ncti", "NCTI", {}),
+    "parc": ("_parc", "PARC", {"random_state": 0}),
 }
 
 

@@ -49,7 +49,7 @@ def test_energy_neither_overflows_nor_needs_labels():
     assert fitted(X, y[::-1]).parts_["energy"] == fitted(X, y).parts_["energy"]
 
 
-@pytest.mark.parametrize("name", set(INPUTS) - {WIDE, "sklearn_digits"})
+@pytest.mark.parametrize("name", sorted(set(INPUTS) - {WIDE, "sklearn_digits"}))
 def test_linear_part_is_that_of_the_paper(name):
     X, y = INPUTS[name]["X"].astype(float), INPUTS[name]["y"]
     parts = fitted(X, y).parts_
