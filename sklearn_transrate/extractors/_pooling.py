@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["pool", "pooled_width", "resolve_pooling"]
+__all__ = ["check_mask", "pool", "pooled_width", "resolve_pooling"]
 
 _RULES = ("auto", "mean", "max", "cls", "last_token", "flatten")
 
@@ -113,7 +113,7 @@ def pool(activation: Any, how: str = "auto", mask: Any = None) -> np.ndarray:
     activation = np.asarray(activation)
     rule = resolve_pooling(activation.shape, how)
     if mask is not None and activation.ndim > 2:
-        return _pool_masked(activation, rule, _check_mask(mask, activation.shape))
+        return _pool_masked(activation, rule, check_mask(mask, activation.shape, rule))
     if rule == "flatten":
         return activation.reshape(len(activation), prod(activation.shape[1:]))
     axes = 1 if activation.ndim == 3 else tuple(range(2, activation.ndim))
@@ -124,12 +124,32 @@ def pool(activation: Any, how: str = "auto", mask: Any = None) -> np.ndarray:
     return activation[:, 0 if rule == "cls" else -1]
 
 
-def _check_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
+def check_mask(mask: Any, shape: tuple[int, ...], rule: str) -> np.ndarray:
+    """Return a mask as booleans, or say why it does not suit an activation.
+
+    Parameters
+    ----------
+    mask : array of shape (b, tokens)
+        Non-zero where a token is real.
+    shape : tuple of int
+        Shape of the activation.
+    rule : str
+        A rule as `resolve_pooling` gives it.
+
+    Returns
+    -------
+    mask : ndarray of bool of shape (b, tokens)
+    """
     mask = np.asarray(mask) != 0
-    if len(shape) != 3 or mask.shape != shape[:2]:
+    if len(shape) != 3 or mask.shape != tuple(shape[:2]):
         raise ValueError(
             "Expected a mask of shape (b, tokens) for an activation of shape (b, "
             f"tokens, features), got {mask.shape} for {tuple(shape)}."
+        )
+    if rule == "flatten" and not mask.all():
+        raise ValueError(
+            "Pooling 'flatten' would keep the padding as features. Use 'mean', "
+            "'max', 'cls' or 'last_token' for samples of different lengths."
         )
     empty = np.flatnonzero(~mask.any(axis=1))
     if len(empty):
@@ -142,11 +162,6 @@ def _check_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 def _pool_masked(tokens: np.ndarray, rule: str, mask: np.ndarray) -> np.ndarray:
     if rule == "flatten":
-        if not mask.all():
-            raise ValueError(
-                "Pooling 'flatten' would keep the padding as features. Use 'mean', "
-                "'max', 'cls' or 'last_token' for samples of different lengths."
-            )
         return tokens.reshape(len(tokens), prod(tokens.shape[1:]))
     if rule == "mean":
         return tokens.mean(axis=1, where=mask[:, :, None])
