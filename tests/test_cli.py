@@ -148,17 +148,18 @@ def test_demo_as_a_user_runs_it(typer, tmp_path):
     done = run("demo", "--plot", str(path), "--format", "json")
     assert done.returncode == 0, done.stderr
     results = TransferResults.from_json(done.stdout)
-    assert results.metrics == ["transrate", "logme"]
+    assert results.metrics == ["transrate_predictive", "transrate", "logme"]
     assert len(results) == 55
     accuracy = dict(zip(results["candidate"], results["accuracy"], strict=True))
     # Pretraining on digits pays, and where it does matters.
     assert accuracy["digits / hidden_2"] > accuracy["pixels"] + 0.15
     assert accuracy["digits / hidden_3"] > accuracy["random / hidden_3"] + 0.15
     facts = results.metadata["demo"]
-    by_logme = facts["agreements"][1]
-    assert by_logme["question"] == "which candidate"
-    assert by_logme["weighted_tau"] > 0.6
-    assert by_logme["accuracy_lost"] < 0.05
+    first = facts["agreements"][0]
+    assert first["question"] == "which candidate"
+    assert first["metric"] == "transrate_predictive"
+    assert first["weighted_tau"] > 0.6
+    assert first["accuracy_lost"] < 0.05
     assert path.read_bytes().startswith(b"\x89PNG")
     for stage in ("pretraining: 18 of 18", "ranking: 2 of 2", "training heads: 55 of"):
         assert stage in done.stderr
