@@ -161,7 +161,7 @@ def test_demo_as_a_user_runs_it(typer, tmp_path):
     assert first["weighted_tau"] > 0.6
     assert first["accuracy_lost"] < 0.05
     assert path.read_bytes().startswith(b"\x89PNG")
-    for stage in ("pretraining: 18 of 18", "ranking: 2 of 2", "training heads: 55 of"):
+    for stage in ("pretraining: 18 of 18", "ranking: 3 of 3", "training heads: 55 of"):
         assert stage in done.stderr
 
 
