@@ -37,6 +37,7 @@ from sklearn_transrate.metrics._scorer_factories import (
     transrate_scorer,
 )
 from sklearn_transrate.metrics._sfda import SFDA, sfda_score
+from sklearn_transrate.metrics._tmi import TMI, tmi_score
 from sklearn_transrate.metrics._transrate import TransRate, transrate_score
 from sklearn_transrate.metrics._transrate_spectra import transrate_from_eigenvalues
 from sklearn_transrate.metrics._y_first import FeaturesAsPredictions, y_first
@@ -51,6 +52,7 @@ __all__ = [
     "PARC",
     "PED",
     "SFDA",
+    "TMI",
     "Constant",
     "ETran",
     "FeatureWidth",
@@ -95,6 +97,7 @@ __all__ = [
     "ridge_loo_score",
     "score_all",
     "sfda_score",
+    "tmi_score",
     "transrate_from_eigenvalues",
     "transrate_score",
     "transrate_scorer",

@@ -56,6 +56,7 @@ _BUILTIN: dict[str, tuple[str, str, dict]] = {
     ),
     "ncti": ("_ncti", "NCTI", {}),
     "parc": ("_parc", "PARC", {"random_state": 0}),
+    "tmi": ("_tmi", "TMI", {}),
 }
 
 
