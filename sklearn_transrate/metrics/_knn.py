@@ -165,7 +165,7 @@ def nearest_neighbors_score(
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Features from one layer of a source model.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Class labels, 0/1 indicators of several labels, or real values.
@@ -298,6 +298,7 @@ class NearestNeighborsProbe(RowMetric):
     """
 
     tasks = ("classification", "multilabel", "regression")
+    accepts_sparse = True
 
     def __init__(self, *, n_neighbors=5, metric="cosine", task="auto"):
         self.n_neighbors = n_neighbors

@@ -151,7 +151,7 @@ def ncti_score(X, y, *, n_components=64, shrinkage="published", sample_weight=No
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Features from one layer of a source model.
     y : array-like of shape (n_samples,)
         Target class labels. Any hashable labels; at least two classes.
@@ -326,6 +326,7 @@ class NCTI(TransferMetric):
     }
     bounds = (0.0, 3.0)
     n_passes = 2
+    accepts_sparse = True
 
     def __init__(self, *, n_components=64, shrinkage="published"):
         self.n_components = n_components

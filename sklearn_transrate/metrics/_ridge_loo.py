@@ -256,7 +256,7 @@ def ridge_loo_score(
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Features from one layer of a source model.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Class labels, 0/1 indicators of several labels, or real values.
@@ -401,6 +401,7 @@ class RidgeLOO(TransferMetric):
     tasks = ("classification", "multilabel", "regression")
     invariances = frozenset({"padding", "rotation", "scale", "translation"})
     n_passes = 2
+    accepts_sparse = True
 
     def __init__(self, *, output="auto", ridges=None, task="auto"):
         self.output = output

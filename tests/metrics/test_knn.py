@@ -6,6 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.metrics import r2_score
 from sklearn.neighbors import KNeighborsRegressor
 
@@ -298,3 +299,14 @@ def test_registered_by_name():
     assert repr(probe) == "NearestNeighborsProbe(n_neighbors=3)"
     assert probe.invariances == {"padding", "rotation", "scale"}
     assert "translation" in NearestNeighborsProbe(metric="euclidean").invariances
+
+
+@pytest.mark.parametrize(("n", "d"), [(60, 8), (20, 90)])
+def test_sparse_features_score_as_dense_ones(n, d):
+    rng = np.random.default_rng(20)
+    X = rng.standard_normal((n, d)) * (rng.random((n, d)) < 0.3)
+    y = np.arange(n) % 3
+    X[:, 0] += y
+    expected = nearest_neighbors_score(X, y)
+    got = nearest_neighbors_score(sparse.csr_matrix(X), y)
+    assert got == pytest.approx(expected, rel=1e-7)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from sklearn_transrate.exceptions import SaturatedScoreWarning
 from sklearn_transrate.metrics import NCTI, get_metric, ncti_from_parts, ncti_score
@@ -178,3 +179,14 @@ def test_registered_by_name():
     assert repr(metric) == "NCTI(shrinkage=0.1)"
     assert "scale" in metric.invariances
     assert "scale" not in NCTI().invariances
+
+
+@pytest.mark.parametrize(("n", "d"), [(60, 8), (20, 90)])
+def test_sparse_features_score_as_dense_ones(n, d):
+    rng = np.random.default_rng(20)
+    X = rng.standard_normal((n, d)) * (rng.random((n, d)) < 0.3)
+    y = np.arange(n) % 3
+    X[:, 0] += y
+    expected = ncti_score(X, y, shrinkage=0.5)
+    got = ncti_score(sparse.csr_matrix(X), y, shrinkage=0.5)
+    assert got == pytest.approx(expected, rel=1e-7)

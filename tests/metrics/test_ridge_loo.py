@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 from scipy.special import log_softmax
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
@@ -356,3 +357,14 @@ def test_closed_form_holds_for_any_shape(n, d, n_classes, seed, ridge):
     r2 = 1 - np.sum((Y - P) ** 2) / np.sum((Y - Y.mean(axis=0)) ** 2)
     got = ridge_loo_score(X, y, ridges=ridge, output="r2")
     assert got == pytest.approx(r2, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize(("n", "d"), [(60, 8), (20, 90)])
+def test_sparse_features_score_as_dense_ones(n, d):
+    rng = np.random.default_rng(20)
+    X = rng.standard_normal((n, d)) * (rng.random((n, d)) < 0.3)
+    y = np.arange(n) % 3
+    X[:, 0] += y
+    expected = ridge_loo_score(X, y)
+    got = ridge_loo_score(sparse.csr_matrix(X), y)
+    assert got == pytest.approx(expected, rel=1e-7)
