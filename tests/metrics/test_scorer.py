@@ -319,7 +319,7 @@ def test_scorer_says_whether_it_takes_weights(metric, accepted):
 # -- parameters and copies -----------------------------------------------------
 
 
-@pytest.mark.parametrize("scorer", SCORERS, ids=repr)
+@pytest.mark.parametrize("scorer", SCORERS, ids=range(len(SCORERS)))
 @pytest.mark.parametrize(
     "copy",
     [
