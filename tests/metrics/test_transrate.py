@@ -518,9 +518,9 @@ def test_unknown_options_are_named_with_what_is_expected(name):
 
 
 def test_unknown_forms_and_tasks_are_refused():
-    with pytest.raises(ValueError, match="Expected 'form' to be one of .*'paper'"):
+    with pytest.raises(ValueError, match=r"Expected 'form' to be one of .*'paper'"):
         TransRate.from_form("paper")
-    with pytest.raises(ValueError, match="'task' to be 'auto' or one of .*'ranking'"):
+    with pytest.raises(ValueError, match=r"'task' to be 'auto' or one of .*'ranking'"):
         transrate_score(GOOD_X, GOOD_Y, task="ranking")
 
 
