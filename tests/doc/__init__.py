@@ -1,0 +1,14 @@
+"""Tests of the pages and the examples."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+__all__ = ["DOC", "EXAMPLES", "ROOT", "package_text"]
+
+ROOT = Path(__file__).parents[2]
+DOC, EXAMPLES = ROOT / "doc", ROOT / "examples"
+
+sys.path.insert(0, str(DOC / "_ext"))
+import package_text  # noqa: E402

@@ -1,0 +1,57 @@
+"""Every example runs, asks a question, and says when the answer would differ."""
+
+from __future__ import annotations
+
+import ast
+import runpy
+import tempfile
+import time
+
+import pytest
+
+from tests.doc import EXAMPLES
+
+SCRIPTS = sorted(EXAMPLES.glob("plot_*.py"))
+# Ten seconds are promised; a busy machine may take longer.
+MOST_CPU_SECONDS = 20.0
+each_script = pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+
+
+@pytest.fixture
+def pyplot(monkeypatch):
+    matplotlib = pytest.importorskip("matplotlib", reason="needs the plot extra")
+    matplotlib.use("Agg")
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    # Shows nothing here, and warns of it.
+    monkeypatch.setattr(pyplot, "show", lambda: None)
+    yield pyplot
+    pyplot.close("all")
+
+
+def test_there_are_examples():
+    assert len(SCRIPTS) >= 5
+
+
+@each_script
+def test_example_runs_without_warning_and_draws(script, pyplot, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    start = time.process_time()
+    runpy.run_path(str(script), run_name="__main__")
+    assert time.process_time() - start < MOST_CPU_SECONDS
+    figures = [pyplot.figure(number) for number in pyplot.get_fignums()]
+    assert figures
+    for figure in figures:
+        figure.canvas.draw()
+
+
+@each_script
+def test_title_is_a_question(script):
+    title = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8")))
+    assert title.splitlines()[0].endswith("?")
+
+
+@each_script
+def test_example_ends_with_when_the_answer_would_differ(script):
+    headings = script.read_text(encoding="utf-8").split("# ----")
+    assert headings[-2].splitlines()[-1] == "# When the answer would differ"
