@@ -61,7 +61,8 @@ def label_values(kind: str, n_classes: int) -> list:
         return [3 - 2 * k for k in range(n_classes)]
     if kind == "strings":
         return [f"{'ü' * k}class {n_classes - k}" for k in range(n_classes)]
-    mixed = ["cat", 7, ("cat", 1), 2.5, b"cat", frozenset({1})]
+    # A fraction would make a metric ask whether these are values.
+    mixed = ["cat", 7, ("cat", 1), 2.0, b"cat", frozenset({1})]
     return (mixed + [f"cat {k}" for k in range(n_classes)])[:n_classes]
 
 
