@@ -68,7 +68,8 @@ def as_tensors(X_batch: Any, preprocess: Callable | None = None) -> Any:
         tuples of these.
     preprocess : callable, default=None
         Turns one sample into a tensor, as torchvision's transforms do, or into a
-        mapping or a tuple of tensors. Paths of images are opened first.
+        mapping or a tuple of tensors. Paths of images are opened first, and a mapping
+        with a single entry is that entry.
 
     Returns
     -------
@@ -77,26 +78,24 @@ def as_tensors(X_batch: Any, preprocess: Callable | None = None) -> Any:
     if isinstance(X_batch, Mapping):
         X_batch = without_labels(X_batch)
     if preprocess is not None:
-        opened = map(open_image, as_samples(X_batch))
-        return stack_samples([_as_numbers(preprocess(sample)) for sample in opened])
+        samples = [open_image(_only_value(sample)) for sample in as_samples(X_batch)]
+        return stack_samples([_as_numbers(preprocess(sample)) for sample in samples])
     if isinstance(X_batch, Mapping):
         return {key: as_tensors(value) for key, value in X_batch.items()}
     if _holds_objects(X_batch):
-        opened = map(open_image, as_samples(X_batch))
-        return stack_samples([_as_numbers(sample) for sample in opened])
+        samples = map(open_image, as_samples(X_batch))
+        return stack_samples([_as_numbers(sample) for sample in samples])
     return as_tensor(X_batch)
 
 
 def as_samples(X_batch: Any) -> list:
     """Return the rows of a batch one by one.
 
-    Those of a mapping are mappings, or plain values where it has a single entry; of
-    a frame with one column likewise.
+    Those of a mapping are mappings. Of a frame with a single column of text or
+    objects they are its values.
     """
     if isinstance(X_batch, Mapping):
         columns = {key: as_samples(value) for key, value in X_batch.items()}
-        if len(columns) == 1:
-            return next(iter(columns.values()))
         rows = zip(*columns.values(), strict=True)
         return [dict(zip(columns, row, strict=True)) for row in rows]
     if hasattr(X_batch, "to_numpy"):
@@ -208,6 +207,14 @@ def _batches(items: Iterator, size: int) -> Iterator[tuple[list, list | None]]:
         samples, labels = zip(*map(_split, taken), strict=True)
         has_labels = labels[0] is not None
         yield list(samples), [_plain(label) for label in labels] if has_labels else None
+
+
+def _only_value(sample: Any) -> Any:
+    """Return the input in a sample that has a single one, whatever it is called."""
+    if isinstance(sample, Mapping):
+        inputs = without_labels(sample)
+        return next(iter(inputs.values())) if len(inputs) == 1 else inputs
+    return sample
 
 
 def _split(item: Any) -> tuple[Any, Any]:

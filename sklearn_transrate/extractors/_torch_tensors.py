@@ -234,4 +234,4 @@ def _fits(mask: np.ndarray, tokens: Any) -> bool:
 
 
 def _first(array: np.ndarray) -> Any:
-    return array.flat[0] if array.size else None
+    return next(iter(array.reshape(-1)[:1].tolist()), None)
