@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import eigh
 from scipy.special import log_softmax
 
 from sklearn_transrate._lib import linalg
@@ -119,7 +118,7 @@ def ridge_regression(
 
     if len(X) > X.shape[1]:
         gram, cross = _scatters(moments)
-        s, basis = eigh(gram, lower=True, driver="evd")
+        s, basis = np.linalg.eigh(gram)
         return Regression(
             np.maximum(s, 0.0), basis.T @ cross, centred, basis, targets, weights
         )
@@ -128,7 +127,7 @@ def ridge_regression(
     # The direction of the mean is fitted exactly: move it to the end, and drop it.
     height = 2.0 * np.trace(gram) or 1.0
     linalg.add_gram(gram, np.sqrt(height / weights.sum()) * roots.T)
-    s, U = eigh(gram, lower=True, driver="evd")
+    s, U = np.linalg.eigh(gram)
     s, U = np.maximum(s[:-1], 0.0), U[:, :-1]
     coefficients = U.T @ (roots * (targets.rows(slice(None)) - targets.mean))
     return Regression(s, coefficients, U.__getitem__, None, targets, weights)
