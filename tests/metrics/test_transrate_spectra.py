@@ -33,7 +33,7 @@ PROTOCOLS = [
     (1e-4, "trace", "none"),
 ]
 GOLDEN = [
-    pytest.param(form, eps, unit, divisor, name, id=f"{form}-{eps}-{unit}-{divisor}-{name}")
+    (form, eps, unit, divisor, name)
     for form in SPECTRA
     for eps, unit, divisor in PROTOCOLS
     for name in golden(f"transrate_protocol_{form}_eps0.0001_trace1_rank")
