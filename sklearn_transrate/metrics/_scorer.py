@@ -317,6 +317,8 @@ class TransRateScorer(TransferScorer):
         What a float `eps` is measured in.
     covariance : {"class", "pooled"}, default="class"
         Whether each class has a covariance of its own.
+    estimate : {"plug_in", "leave_one_out"}, default="plug_in"
+        Whether samples are coded by their own moments, or each by the others'.
     task : {"auto", "classification", "multilabel", "regression"}, default="auto"
         What `y` holds.
     features : {"auto", "input", "transform"}, str, int or callable, default="auto"
@@ -366,6 +368,7 @@ class TransRateScorer(TransferScorer):
         projection=None,
         eps_unit="absolute",
         covariance="class",
+        estimate="plug_in",
         task="auto",
         features="auto",
         layer=None,
@@ -377,6 +380,7 @@ class TransRateScorer(TransferScorer):
         self.projection = projection
         self.eps_unit = eps_unit
         self.covariance = covariance
+        self.estimate = estimate
         self.task = task
         self.features = features
         self.layer = layer
