@@ -8,6 +8,7 @@ from dataclasses import dataclass
 __all__ = [
     "Operation",
     "block_tensors",
+    "copied_tensors",
     "data_tensors",
     "final_activation",
     "head_tensors",
@@ -16,6 +17,12 @@ __all__ = [
 
 # These read the sizes of a tensor, never its numbers.
 _SIZE_READERS = {"Shape", "Size", "SHAPE", "RANK"}
+# These change nothing when a model is not trained.
+_INERT = {
+    "ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout",
+    "GaussianNoise", "Identity", "SpatialDropout1D", "SpatialDropout2D",
+    "SpatialDropout3D",
+}  # fmt: skip
 # What follows a linear map in a head. A rectifier does not: logits are never cut off.
 _AFTER_LINEAR = {
     "Add", "Cast", "DequantizeLinear", "Div", "Exp", "Flatten", "Identity",
@@ -23,14 +30,14 @@ _AFTER_LINEAR = {
     "QuantizeLinear", "Reshape", "Sigmoid", "Softmax", "Squeeze", "Sub",
     "ADD", "CAST", "DEQUANTIZE", "DIV", "EXP", "LOGISTIC", "LOG_SOFTMAX", "MUL", "NEG",
     "QUANTIZE", "RESHAPE", "SOFTMAX", "SQUEEZE", "SUB",
-    "Activation",
+    "Dropout",
 }  # fmt: skip
 _PROBABILITIES = {
     "Softmax": "softmax", "QLinearSoftmax": "softmax", "SOFTMAX": "softmax",
     "LogSoftmax": "logsoftmax", "LOG_SOFTMAX": "logsoftmax",
     "Sigmoid": "sigmoid", "QLinearSigmoid": "sigmoid", "LOGISTIC": "sigmoid",
 }  # fmt: skip
-_COPIES = {
+_COPIES = _INERT | {
     "Cast", "DequantizeLinear", "Flatten", "Identity", "QuantizeLinear", "Reshape",
     "Squeeze", "CAST", "DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE",
 }  # fmt: skip
@@ -132,6 +139,12 @@ def needed_operations(
             positions.append(i)
             tensors.update(operations[i].inputs)
     return positions[::-1], tensors
+
+
+def copied_tensors(operations: Sequence[Operation]) -> set[str]:
+    """Return the tensors that have the numbers of another, as dropout leaves them."""
+    inert = (step for step in operations if step.kind in _INERT)
+    return {name for step in inert for name in step.outputs}
 
 
 def head_tensors(
@@ -272,7 +285,7 @@ def _last_of_each_run(
             continue
         if weights_since:
             last.append(*alive)
-        elif last:
+        elif last and step.kind not in _INERT:
             last[-1] = next(iter(alive))
         weights_since = False
     return last

@@ -16,6 +16,13 @@ from scipy.special import expit, softmax
 from sklearn_transrate.exceptions import LayerNotFoundError
 from sklearn_transrate.extractors._base import FeatureExtractor, model_attribute
 from sklearn_transrate.extractors._batching import is_stream
+from sklearn_transrate.extractors._dataflow import (
+    Operation,
+    block_tensors,
+    copied_tensors,
+    final_activation,
+    head_tensors,
+)
 from sklearn_transrate.extractors._named_inputs import (
     InputSpec,
     check_input_names,
@@ -26,7 +33,7 @@ from sklearn_transrate.extractors._named_inputs import (
 from sklearn_transrate.extractors._pooling import pool, resolve_pooling
 from sklearn_transrate.extractors._torch_modules import function_digest
 
-__all__ = ["Network", "NetworkExtractor", "open_model_bytes"]
+__all__ = ["Network", "NetworkExtractor", "describe", "open_model_bytes"]
 
 _FORMATS = ("auto", "channels_first", "channels_last")
 _MASKS = ("attention_mask", "input_mask", "padding_mask")
@@ -48,6 +55,8 @@ class Network:
         Those that are output heads.
     blocks : list of str
         The last layer of each block.
+    copies : set of str
+        Layers that have the numbers of another.
     formats : dict of {layer: str}
         "channels_first" or "channels_last" where the model tells; else it is
         `default_format` for four axes and more.
@@ -63,6 +72,7 @@ class Network:
     layers: list[str]
     heads: set[str] = field(default_factory=set)
     blocks: list[str] = field(default_factory=list)
+    copies: set[str] = field(default_factory=set)
     formats: Mapping[str, str] = field(default_factory=dict)
     default_format: str = "channels_first"
     scores: str | None = None
@@ -118,8 +128,9 @@ class NetworkExtractor(FeatureExtractor):
 
     def _feature_layers(self) -> list[str]:
         network = self._network
-        features = [name for name in network.layers if name not in network.heads]
-        return features or network.layers
+        own = [name for name in network.layers if name not in network.copies]
+        features = [name for name in own if name not in network.heads]
+        return features or own
 
     def _select(self, selector: Any) -> list[str]:
         items = selector if isinstance(selector, list | tuple) else [selector]
@@ -264,6 +275,50 @@ class _Short:
 
     def __repr__(self) -> str:
         return f"<model of {self.size:,} bytes>"
+
+
+def describe(
+    inputs: list[InputSpec],
+    operations: Sequence[Operation],
+    sources: Sequence[str],
+    outputs: Sequence[str],
+    ranks: Mapping[str, int],
+    **formats: Any,
+) -> Network:
+    """Find heads and blocks among the layers of a model.
+
+    Parameters
+    ----------
+    inputs : list of InputSpec
+        What the model declares.
+    operations : sequence of Operation
+        In an order in which they can run.
+    sources, outputs : sequence of str
+        Names of the tensors that are its inputs and outputs.
+    ranks : mapping of {layer: int}
+        The layers in forward order, each with its number of axes.
+    **formats : dict
+        `formats` and `default_format` of the network.
+
+    Returns
+    -------
+    network : Network
+    """
+    flat = [name for name in outputs if ranks.get(name) == 2]
+    heads = head_tensors(operations, flat, sources).intersection(ranks)
+    scores = [name for name in flat if name in heads]
+    (scores,) = scores if len(scores) == 1 else [None]
+    blocks = block_tensors(operations, sources, outputs)
+    return Network(
+        inputs,
+        list(ranks),
+        heads,
+        [name for name in blocks if name in ranks],
+        copied_tensors(operations),
+        scores=scores,
+        activation=scores and final_activation(operations, scores),
+        **formats,
+    )
 
 
 def open_model_bytes(model: Any, kind: str) -> bytes:

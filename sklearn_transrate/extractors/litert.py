@@ -12,16 +12,12 @@ from typing import Any
 import numpy as np
 
 from sklearn_transrate._lib.optional import import_optional
-from sklearn_transrate.extractors._dataflow import (
-    block_tensors,
-    data_tensors,
-    final_activation,
-    head_tensors,
-)
+from sklearn_transrate.extractors._dataflow import data_tensors
 from sklearn_transrate.extractors._named_inputs import InputSpec
 from sklearn_transrate.extractors._network import (
     Network,
     NetworkExtractor,
+    describe,
     open_model_bytes,
 )
 from sklearn_transrate.extractors._tflite_file import (
@@ -151,28 +147,18 @@ class LiteRTExtractor(NetworkExtractor):
         sources = list(graph.inputs.values())
         inputs = [_spec(name, tensors[t]) for name, t in graph.inputs.items()]
         batch = {tensors[name].shape[0] for name in sources if tensors[name].shape}
-        layers = [
-            name
+        ranks = {
+            name: len(tensors[name].shape)
             for name in data_tensors(operations, sources)
             if _is_layer(tensors[name], batch)
-        ]
-        flat = [
-            name
-            for name in graph.outputs
-            if name in layers and len(tensors[name].shape) == 2
-        ]
-        heads = head_tensors(operations, flat, sources)
-        scores = [name for name in flat if name in heads]
-        scores = scores[0] if len(scores) == 1 else None
-        blocks = block_tensors(operations, sources, graph.outputs)
-        return Network(
+        }
+        return describe(
             inputs,
-            layers,
-            heads & set(layers),
-            [name for name in blocks if name in layers],
+            operations,
+            sources,
+            graph.outputs,
+            ranks,
             default_format="channels_last",
-            scores=scores,
-            activation=scores and final_activation(operations, scores),
         )
 
     @contextmanager

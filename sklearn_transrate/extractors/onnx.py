@@ -14,14 +14,10 @@ from typing import Any
 import numpy as np
 
 from sklearn_transrate._lib.optional import import_optional
-from sklearn_transrate.extractors._dataflow import (
-    block_tensors,
-    final_activation,
-    head_tensors,
-)
 from sklearn_transrate.extractors._network import (
     Network,
     NetworkExtractor,
+    describe,
     open_model_bytes,
 )
 from sklearn_transrate.extractors._onnx_file import OnnxNode, cut_model, read_graph
@@ -161,23 +157,13 @@ class OnnxExtractor(NetworkExtractor):
             for name, real in candidates.items()
             if is_layer(declared[real], probe.get_inputs())
         }
-        flat = [
-            name
-            for name in graph.outputs
-            if name in layers and len(declared[layers[name]].shape) == 2
-        ]
-        heads = head_tensors(graph.nodes, flat, graph.inputs)
-        scores = [name for name in flat if name in heads]
-        scores = scores[0] if len(scores) == 1 else None
-        blocks = block_tensors(graph.nodes, graph.inputs, graph.outputs)
-        network = Network(
+        network = describe(
             [input_spec(entry) for entry in probe.get_inputs()],
-            list(layers),
-            heads & set(layers),
-            [name for name in blocks if name in layers],
-            layouts(graph.nodes),
-            scores=scores,
-            activation=scores and final_activation(graph.nodes, scores),
+            graph.nodes,
+            graph.inputs,
+            graph.outputs,
+            {name: len(declared[real].shape) for name, real in layers.items()},
+            formats=layouts(graph.nodes),
         )
         return _Tensors(network, layers, dequantisers, graph.external_files)
 
