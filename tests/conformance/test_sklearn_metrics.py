@@ -11,14 +11,23 @@ from sklearn_transrate.metrics import (
     LogME,
     TransferMetric,
     TransRate,
+    get_metric,
+    get_metric_names,
 )
 
+# LEEP and two forms of PACTran take probabilities, which the checks do not make.
+BY_NAME = [
+    metric
+    for metric in map(get_metric, get_metric_names())
+    if metric.inputs != "source_proba" and not isinstance(metric, TransRate | HScore)
+]
 ESTIMATORS = [
+    *BY_NAME,
+    TransRate.from_form("predictive"),
     TransRate(),
     TransRate(eps=1e-4, normalize=None),
     TransRate(row_norm="l2"),
     TransRate(projection="between"),
-    LogME(),
     HScore(),
     HScore(shrinkage="ledoit_wolf"),
     FeaturesAsPredictions(),
