@@ -22,7 +22,11 @@ from sklearn_transrate._lib.labels import encode_labels, labels_to_array, sorted
 from sklearn_transrate.statistics._base import Statistic
 from sklearn_transrate.statistics._by_class import checked_weights, sum_by_class
 from sklearn_transrate.statistics._norms import NormMoments
-from sklearn_transrate.statistics._scatter import Scatter, centred_factor
+from sklearn_transrate.statistics._scatter import (
+    Scatter,
+    centred_factor,
+    sum_of_scatters,
+)
 
 __all__ = ["ClassMoments"]
 
@@ -210,11 +214,7 @@ class ClassMoments(Statistic):
         if self.norms:
             self._absorb_norms(other)
         self._make_room(other.classes)
-        position = {label: k for k, label in enumerate(self.classes)}
-        for j, label in enumerate(other.classes):
-            self._absorb_class(position[label], other, j)
-        if self.scatter == "pooled":
-            self._scatters[0].absorb(other._scatters[0])
+        self._absorb_classes(other)
         self._n_samples += other._n_samples
 
     def _make_room(self, labels) -> None:
@@ -242,25 +242,25 @@ class ClassMoments(Statistic):
             ]
         self.classes = merged
 
-    def _absorb_class(self, k, other, j) -> None:
-        n, m = self.counts[k], other.counts[j]
-        theirs = other._deviations[j] + (other._origin - self._origin)
-        step = theirs - self._deviations[k]
-        if n == 0:
-            self._deviations[k] = theirs
-        else:
-            self._deviations[k] += step * (m / (n + m))
-        self.counts[k] = n + m
-        # The between-batch part of the scatter is one more factor row.
-        row = step * np.sqrt(n * m / (n + m))
+    def _absorb_classes(self, other) -> None:
+        """Add counts, means and second moments of classes that have room."""
+        position = {label: k for k, label in enumerate(self.classes)}
+        place = np.array([position[label] for label in other.classes])
+        n, m = self.counts[place], other.counts.copy()
+        steps = other._deviations + (other._origin - self._origin)
+        steps -= self._deviations[place]
+        self._deviations[place] += steps * (m / (n + m))[:, None]
+        self.counts[place] = n + m
+        # The between-batch part of each scatter is one more factor row.
+        steps *= np.sqrt(n * m / (n + m))[:, None]
         if self.scatter == "diagonal":
-            self._variances[k] += other._variances[j] + row**2
-            return
-        matrix = self._scatters[k if self.scatter == "class" else 0]
-        if self.scatter == "class":
-            matrix.absorb(other._scatters[j])
-        if n > 0:
-            matrix.add(row[None])
+            self._variances[place] += other._variances + steps**2
+        elif self.scatter == "pooled":
+            self._scatters[0].absorb(other._scatters[0], steps[n > 0])
+        else:
+            for j, k in enumerate(place):
+                row = steps[j : j + 1] if n[j] > 0 else None
+                self._scatters[k].absorb(other._scatters[j], row)
 
     def _absorb_norms(self, other) -> None:
         apart = other._origin - self._origin
@@ -320,10 +320,7 @@ class ClassMoments(Statistic):
         self._require("class", "pooled")
         if self.scatter == "pooled":
             return self._scatters[0]
-        pooled = Scatter(self.n_features)
-        for matrix in self._scatters:
-            pooled.absorb(matrix)
-        return pooled
+        return sum_of_scatters(self._scatters, self.n_features)
 
     def total(self) -> Scatter:
         """Return the scatter about the global mean: within plus between."""

@@ -7,16 +7,26 @@ from then on as a dense matrix.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy.linalg import blas
 
 from sklearn_transrate._lib import linalg
 from sklearn_transrate._lib.arrays import take_dense
 
-__all__ = ["BUFFER_ROWS", "Scatter", "centred_factor", "dense_scatter"]
+__all__ = [
+    "BUFFER_ROWS",
+    "Scatter",
+    "centred_factor",
+    "dense_scatter",
+    "sum_of_scatters",
+]
 
 # Rows that are centred and summed while they are in the cache.
 BUFFER_ROWS = 256
+# Factor rows of many scatters that are added in one update.
+SUM_ROWS = 4096
 
 
 def centred_factor(
@@ -144,14 +154,13 @@ class Scatter:
         if len(rows) == 0:
             return
         self.n_rows += len(rows)
-        if self._triangle is None and self.n_rows < self.n_features:
-            self._chunks.append(rows)
-            return
         if self._triangle is None:
+            self._chunks.append(rows)
+            if self.n_rows < self.n_features:
+                return
             self._triangle = linalg.empty_triangle(self.n_features)
-        for chunk in [*self._chunks, rows]:
-            linalg.add_gram(self._triangle, chunk)
-        self._chunks = []
+            rows, self._chunks = _joined(self._chunks), []
+        linalg.add_gram(self._triangle, rows)
 
     def add_triangle(self, triangle: np.ndarray, n_rows: int) -> None:
         """Add a dense scatter; the triangle must belong to the caller alone."""
@@ -160,16 +169,20 @@ class Scatter:
             self._triangle += triangle
             return
         chunks, self._chunks, self._triangle = self._chunks, [], triangle
-        for chunk in chunks:
-            linalg.add_gram(self._triangle, chunk)
+        if chunks:
+            linalg.add_gram(self._triangle, _joined(chunks))
 
-    def absorb(self, other: Scatter) -> None:
-        """Add another scatter; shares no array with it."""
+    def absorb(self, other: Scatter, rows: np.ndarray | None = None) -> None:
+        """Add another scatter, and rows as well; shares no array with them."""
+        extra = np.empty((0, self.n_features)) if rows is None else rows
         if other._triangle is None:
-            for chunk in list(other._chunks):  # a copy: `other` may be this scatter
-                self.add(chunk.copy())
+            self.add(np.concatenate([other.factor(), extra]))
             return
-        self.add_triangle(other._triangle.copy(order="F"), other.n_rows)
+        if self._triangle is None:
+            self.add_triangle(other._triangle.copy(order="F"), other.n_rows)
+        else:
+            self.add_triangle(other._triangle, other.n_rows)
+        self.add(extra)
 
     def copy(self) -> Scatter:
         """Return an equal scatter that shares no array with this one."""
@@ -181,9 +194,10 @@ class Scatter:
         """Return F of shape (n_rows, n_features) with F.T @ F equal to the scatter."""
         if self._triangle is not None:
             raise ValueError("A dense scatter has no factor.")
-        if len(self._chunks) > 1:
-            self._chunks = [np.concatenate(self._chunks)]
-        return self._chunks[0] if self._chunks else np.empty((0, self.n_features))
+        if not self._chunks:
+            return np.empty((0, self.n_features))
+        self._chunks = [_joined(self._chunks)]
+        return self._chunks[0]
 
     def triangle(self) -> np.ndarray:
         """Return the lower triangle of the matrix; a fresh array if it is thin."""
@@ -197,10 +211,12 @@ class Scatter:
         return linalg.mirror(self.triangle())
 
     def dot(self, vector: np.ndarray) -> np.ndarray:
-        """Return the product with a vector."""
+        """Return the product with a vector, or with the columns of a matrix."""
         if self._triangle is None:
             factor = self.factor()
             return factor.T @ (factor @ vector)
+        if vector.ndim == 1:
+            return blas.dsymv(1.0, self._triangle, vector, lower=1)
         return self.dense() @ vector
 
     def trace(self) -> float:
@@ -224,3 +240,25 @@ class Scatter:
         else:
             scatter._triangle = np.asfortranarray(np.tril(array), dtype=np.float64)
         return scatter
+
+
+def sum_of_scatters(scatters: Iterable[Scatter], n_features: int) -> Scatter:
+    """Return the sum of scatters; thin ones by the thousand rows."""
+    total, pending, n_pending = Scatter(n_features), [], 0
+    for scatter in scatters:
+        if scatter.is_dense:
+            total.absorb(scatter)
+            continue
+        pending.append(scatter.factor())
+        n_pending += len(pending[-1])
+        if n_pending >= SUM_ROWS:
+            total.add(np.concatenate(pending))
+            pending, n_pending = [], 0
+    if pending:
+        total.add(np.concatenate(pending))
+    return total
+
+
+def _joined(chunks: list[np.ndarray]) -> np.ndarray:
+    # Each update passes over the whole matrix, however few rows it adds.
+    return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sklearn_transrate._lib import linalg
 from sklearn_transrate.statistics import ClassMoments, RowSample
 from sklearn_transrate.testing import assert_statistics_equal
 from sklearn_transrate.testing.strategies import feature_batches, labelled_features
@@ -236,6 +237,29 @@ def test_thousands_of_classes_arrive_in_batches(kind):
     assert_statistics_equal(moments, ClassMoments.from_batch(X, y, scatter=kind))
     assert moments.n_samples == moments.total_weight == len(X)
     assert moments.classes == sorted(set(y.tolist()))
+
+
+@pytest.mark.parametrize("kind", ["class", "pooled"])
+def test_a_dense_matrix_is_passed_over_once_a_merge(kind, monkeypatch):
+    rng = np.random.default_rng(5)
+    moments, calls = ClassMoments.empty(scatter=kind), []
+    for _ in range(4):
+        moments.update(rng.standard_normal((400, 6)), rng.integers(0, 50, 400))
+    batch = ClassMoments.from_batch(
+        rng.standard_normal((55, 6)), np.arange(55) % 50, scatter=kind
+    )
+    add_gram = linalg.add_gram
+    monkeypatch.setattr(linalg, "add_gram", lambda *a: calls.append(0) or add_gram(*a))
+    moments.absorb(batch)
+    assert len(calls) == (50 if kind == "class" else 1)
+    calls.clear()
+    # A thin sum over 50 classes becomes dense in one update, too.
+    thin = ClassMoments.from_batch(
+        rng.standard_normal((200, 6)), np.arange(200) % 50, scatter="class"
+    )
+    assert not any(thin.class_scatter(k).is_dense for k in range(50))
+    assert thin.within().is_dense
+    assert len(calls) == 1
 
 
 def test_a_missing_label_is_refused():

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_transrate.statistics import Scatter
+from sklearn_transrate.statistics import _scatter as scatter_module
 from sklearn_transrate.statistics._scatter import centred_factor, dense_scatter
 from tests.statistics.literal import scatter_about, weighted_mean
 
@@ -62,6 +63,39 @@ def test_absorbing_adds_thin_and_dense_alike(seed, n_left, n_right, n_features):
     assert left.n_rows == len(whole)
     left.add(np.ones((n_features + 1, n_features)))
     np.testing.assert_array_equal(right.dense(), before)
+
+
+@given(SEEDS, st.integers(0, 12), st.integers(0, 12), st.integers(0, 3))
+def test_rows_may_come_with_what_is_absorbed(seed, n_left, n_right, n_more):
+    whole = rows(seed, n_left + n_right + n_more, 5)
+    left, right, more = np.split(whole, [n_left, n_left + n_right])
+    scatter, extra = scatter_of(left), more.copy()
+    scatter.absorb(scatter_of(right), extra)
+    extra[:] = np.nan
+    assert_gram(scatter, whole)
+    assert scatter.n_rows == len(whole)
+
+
+@given(SEEDS, st.lists(st.integers(0, 9), max_size=6), st.sampled_from([1, 3, 4096]))
+def test_a_sum_of_scatters_is_that_of_all_rows(seed, sizes, at_a_time):
+    whole = rows(seed, sum(sizes), 4)
+    parts = [scatter_of(part) for part in np.split(whole, np.cumsum(sizes))[:-1]]
+    before = [part.dense() for part in parts]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scatter_module, "SUM_ROWS", at_a_time)
+        total = scatter_module.sum_of_scatters(parts, 4)
+    assert_gram(total, whole)
+    total.add(np.ones((5, 4)))
+    for part, matrix in zip(parts, before, strict=True):
+        np.testing.assert_array_equal(part.dense(), matrix)
+
+
+def test_a_product_with_a_matrix_is_one_with_each_column():
+    for n_rows in (3, 9):
+        scatter = scatter_of(rows(4, n_rows, 5))
+        columns = rows(5, 5, 2)
+        by_column = [scatter.dot(column) for column in columns.T]
+        np.testing.assert_allclose(scatter.dot(columns).T, by_column, rtol=1e-12)
 
 
 @pytest.mark.parametrize("n_rows", [3, 5, 9])
