@@ -216,6 +216,7 @@ class _Tracer:
         self.seen: dict[str, _Seen] = {}  # Holds tensors, so that no id comes twice.
         self.facts: dict[str, LayerFacts] = {}
         self.unusable: dict[str, str] = {}
+        self.channels: dict[tuple[int, int], str | None] = {}
 
     def read(self, module: Any, layers: list[str], args: Any, output: Any) -> None:
         self.width = _features_made(module) or self.width
@@ -228,15 +229,17 @@ class _Tracer:
             else:
                 source = first_tensor(args)
                 self.seen[layer] = _Seen(module, tensor, tensor._version, source)
-                self._examine(layer, tensor)
+                self._examine(layer, self.seen[layer])
 
-    def _examine(self, layer: str, tensor: Any) -> None:
+    def _examine(self, layer: str, seen: _Seen) -> None:
+        tensor = seen.tensor
         if len(tensor) != self.n_rows:
             self.unusable[layer] = (
                 f"it gave {len(tensor)} rows for {self.n_rows} samples"
             )
             return
-        channels = self._channels(tensor)
+        # A tensor that was seen before is what it was then; the width may have changed.
+        channels = self.channels.setdefault(seen.key, self._channels(layer, tensor))
         try:
             features, rule = pool_tensor(tensor, self.pooling, self.mask, channels)
         except ValueError as error:
@@ -244,12 +247,12 @@ class _Tracer:
             return
         self.facts[layer] = LayerFacts(features.shape[1], rule, channels)
 
-    def _channels(self, tensor: Any) -> str | None:
+    def _channels(self, layer: str, tensor: Any) -> str | None:
         """Find the axis of the features: the one as long as the last module says."""
         if tensor.ndim < 3:
             return None
         first, last = tensor.shape[1] == self.width, tensor.shape[-1] == self.width
-        if first != last:
+        if first != last and not self.points[layer].asks:
             return "first" if first else "last"
         return "last" if tensor.ndim == 3 else "first"
 

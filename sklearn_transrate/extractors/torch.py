@@ -220,7 +220,7 @@ class TorchExtractor(FeatureExtractor):
         """Turn a batch into tensors: one, or a mapping or tuple of them."""
         return as_tensors(X_batch, self.preprocess)
 
-    def _token_mask(self, kwargs: Mapping[str, Any]) -> np.ndarray | None:
+    def _token_mask(self, root: Any, kwargs: Mapping[str, Any]) -> np.ndarray | None:
         mask = kwargs.get(_MASK)
         if mask is None or mask.ndim != 2:
             return None
@@ -385,12 +385,15 @@ class TorchExtractor(FeatureExtractor):
     def _check_input(self, X: Any, layers: Sequence[str], *, reset: bool) -> None:
         resolve_pooling((1, 1), self.pooling)
         mixed_type(self.dtype, "cpu")
+        self._check_preprocess()
+        super()._check_input(X, layers, reset=reset)
+
+    def _check_preprocess(self) -> None:
         if self.preprocess is not None and not callable(self.preprocess):
             raise TypeError(
                 "Expected 'preprocess' to be a function of a sample, got "
                 f"{type(self.preprocess).__name__}."
             )
-        super()._check_input(X, layers, reset=reset)
 
     @contextmanager
     def _session(self, layers: Sequence[str]) -> Iterator[Callable]:
@@ -411,12 +414,13 @@ class TorchExtractor(FeatureExtractor):
             channels = facts[layer].channels if layer in facts else None
             return pool_tensor(tensor, self.pooling, inputs.mask, channels)[0]
 
+        wanted = {layer: points[layer] for layer in layers}
+        for layer, point in wanted.items():
+            if point.asks and layer in facts and facts[layer].twin is not None:
+                wanted[layer] = points[facts[layer].twin]  # It finishes earlier.
         with self._guarded(root):
-            features = capture(
-                partial(root, *inputs.args, **inputs.kwargs),
-                {layer: points[layer] for layer in layers},
-                take,
-            )
+            call = partial(root, *inputs.args, **inputs.kwargs)
+            features = capture(call, wanted, take)
         return {layer: rows.cpu().numpy() for layer, rows in features.items()}
 
     @contextmanager
@@ -441,7 +445,7 @@ class TorchExtractor(FeatureExtractor):
 
         tensors = map_tensors(move, self._tensors(root, X_batch))
         if isinstance(tensors, Mapping):
-            return Inputs((), tensors, self._token_mask(tensors))
+            return Inputs((), tensors, self._token_mask(root, tensors))
         return Inputs(tensors if isinstance(tensors, tuple) else (tensors,))
 
     # -- identity --------------------------------------------------------------
@@ -459,4 +463,8 @@ class TorchExtractor(FeatureExtractor):
         layers = list(layers) if isinstance(layers, tuple | np.ndarray) else layers
         how = (layers, self.pooling, str(self.dtype), function_digest(self.preprocess))
         kind = type(self).__name__
-        return joblib.hash((kind, module_digest(self._root()), how))
+        return joblib.hash((kind, self._digest(self._root()), how))
+
+    def _digest(self, root: Any) -> str:
+        """Return a hash of the model."""
+        return module_digest(root)
