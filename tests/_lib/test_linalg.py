@@ -83,7 +83,7 @@ def test_the_norm_of_a_triangle_is_that_of_its_matrix(seed, size):
 
 def test_sparse_rows_become_dense_ones_with_the_same_inner_products():
     rng = np.random.default_rng(2)
-    X = sparse.random_array((12, 300), density=0.05, rng=rng, format="csr")
+    X = sparse.random(12, 300, density=0.05, random_state=rng, format="csr")
     dense = linalg.isometric_rows(X)
     assert dense.shape[0] == 12
     assert dense.shape[1] <= 12
