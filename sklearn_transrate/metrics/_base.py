@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
+import joblib
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
@@ -253,7 +254,10 @@ class TransferMetric(BaseEstimator):
         merged : TransferMetric
             Shares no state with either.
         """
-        if type(other) is not type(self) or other.get_params() != self.get_params():
+        # Hashes, because parameters that are arrays do not compare to a truth value.
+        if type(other) is not type(self) or joblib.hash(
+            other.get_params()
+        ) != joblib.hash(self.get_params()):
             raise ValueError(
                 f"Expected another {self!r} to merge with, got {other!r}. Merge "
                 "metrics of the same class with the same parameters."
