@@ -107,6 +107,11 @@ class TargetMoments(Statistic):
                 f"Expected {self.n_targets} targets, as in the rows seen before, got "
                 f"{other.n_targets}."
             )
+        if self.n_features not in (None, other.n_features):
+            raise ValueError(
+                f"Expected {self.n_features} features, as in the rows seen before, got "
+                f"{other.n_features}."
+            )
         self.n_targets = other.n_targets
         self._moments.absorb(other._moments)
 

@@ -265,15 +265,17 @@ def _fits(subject: Any, case: Case) -> bool:
 
 def _cases(subject: Any, X: Any, y: Any) -> list[Case]:
     """Return the data to check a subject on: those given, or made ones."""
-    if X is not None:
-        y = np.arange(count_rows(X)) if y is None else y
-        return [Case("given", _task_of(subject, y), X, y)]
     if isinstance(subject, FeatureExtractor):
-        raise ValueError(
-            f"Expected inputs for {subject!r}, got none. Pass some as X: nobody else "
-            "knows what the model takes."
-        )
-    return fitting_cases(subject)
+        if X is None:
+            raise ValueError(
+                f"Expected inputs for {subject!r}, got none. Pass some as X: nobody "
+                "else knows what the model takes."
+            )
+        return [Case("given", "", X, np.arange(count_rows(X)) if y is None else y)]
+    if X is None:
+        return fitting_cases(subject)
+    X, y = np.asarray(X), np.asarray(y)
+    return [Case("given", _task_of(subject, y), X, y)]
 
 
 def _check_all(subject: Any, X: Any, y: Any) -> None:

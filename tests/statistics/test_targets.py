@@ -92,6 +92,13 @@ def test_another_number_of_targets_is_refused():
     assert moments.n_samples == 1
 
 
+def test_another_number_of_features_is_refused():
+    moments = TargetMoments.from_batch([[0.0, 1.0]], [1.0])
+    with pytest.raises(ValueError, match=r"Expected 2 features, .* got 3"):
+        moments.update([[0.0, 1.0, 2.0]], [1.0])
+    assert moments.n_samples == 1
+
+
 def test_text_is_no_target():
     with pytest.raises(ValueError, match="could not convert"):
         TargetMoments.from_batch([[0.0]], ["cat"])

@@ -74,6 +74,7 @@ def test_statistics_without_classes_get_numbers_for_targets():
 def test_data_may_be_given():
     X, y = np.random.default_rng(0).standard_normal((20, 3)), np.arange(20) % 2
     check_transfer_metric(HScore(), X, y)
+    check_transfer_metric(HScore(), X.tolist(), y.tolist())
     check_statistic(ClassMoments, X, y)
     check_statistic(TargetMoments.empty(), X, y.astype(float))
     with pytest.raises(ValueError, match="HScore compares classes"):
