@@ -229,7 +229,7 @@ def binding_laws(subject: Any, cases: Sequence[Case]) -> list[Callable]:
 
 def fitting_cases(subject: TransferMetric | Statistic) -> list[Case]:
     """Return the made data that a metric or a statistic can take."""
-    cases = made_cases(getattr(subject, "inputs", "features"))
+    cases = made_cases(subject.inputs)
     return [case for case in cases if _fits(subject, case)]
 
 

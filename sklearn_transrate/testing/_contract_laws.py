@@ -54,7 +54,7 @@ def check_dtypes(metric, X, y, rng):
 
     Catches sums in half or single precision, and integers that overflow.
     """
-    is_features = getattr(metric, "inputs", "features") == "features"
+    is_features = metric.inputs == "features"
     for dtype in (np.float16, np.float32):
         small = X / max(np.abs(X).max(), 1.0) if is_features else X
         small = small.astype(dtype)
@@ -107,7 +107,7 @@ def check_bad_features_refused(metric, X, y, rng):
     Catches NaN that becomes a score, and means of nothing.
     """
     # Any number may be a label.
-    infinite = () if getattr(metric, "inputs", "") == "source_labels" else (np.inf,)
+    infinite = () if metric.inputs == "source_labels" else (np.inf,)
     for value in (np.nan, *infinite):
         bad = X.astype(np.float64)
         bad[rng.integers(len(X)), rng.integers(X.shape[1])] = value

@@ -61,7 +61,7 @@ def check_declarations(metric, X, y, rng):
     for name, given, known in (
         ("tasks", metric.tasks, TASKS),
         ("invariances", metric.invariances, INVARIANCES),
-        ("inputs", (getattr(metric, "inputs", "features"),), INPUTS),
+        ("inputs", (metric.inputs,), INPUTS),
     ):
         unknown = sorted(set(given) - set(known))
         assert not unknown, f"expected {name!r} among {known}, got {unknown}"

@@ -32,10 +32,6 @@ OFFSET = 1e6
 MOMENTS = {"means", "scatters", "within", "variances"}
 
 
-def _inputs(empty: Statistic) -> str:
-    return getattr(empty, "inputs", "features")
-
-
 def _is_sample(empty: Statistic, n_samples: int) -> bool:
     """Whether so many rows are thinned out, equal ones each on their own."""
     bound = empty.config.get("max_samples")
@@ -295,7 +291,7 @@ def check_dtypes(statistic, X, y, rng):
 
     Catches sums in half or single precision, and integers that overflow.
     """
-    is_features = _inputs(statistic) == "features"
+    is_features = statistic.inputs == "features"
     for dtype in (np.float16, np.float32):
         small = X / max(np.abs(X).max(), 1.0) if is_features else X
         small = small.astype(dtype)
