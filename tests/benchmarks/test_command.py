@@ -56,8 +56,9 @@ def test_files_are_ranked_in_a_process_that_tells_its_peak(tmp_path):
         memory.measure(case, 500, 6, 3, tmp_path)
         for case in ("partial_fit", "accumulate")
     ]
-    assert found[0][2] == pytest.approx(found[1][2], rel=1e-9)
-    assert all(20 < peak < 2000 for peak, _, _ in found)
+    assert found[0].score == pytest.approx(found[1].score, rel=1e-9)
+    assert all(20 < one.peak < 2000 for one in found)
+    assert all(one.private is None or one.private <= one.peak for one in found)
 
 
 def test_a_process_that_fails_says_why():

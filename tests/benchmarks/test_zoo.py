@@ -19,9 +19,7 @@ needs_zoo = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def image_models():
     """Mean agreement of fast metrics over the data sets of image models."""
-    found = list(
-        agreements(["logme", "ridge_loo", "transrate", "n_features"], ["image-models"])
-    )
+    found = list(agreements(["logme", "ridge_loo", "n_features"], ["image-models"]))
     return {
         metric: np.mean([a.weighted_kendall for a in found if a.metric == metric])
         for metric in {one.metric for one in found}
