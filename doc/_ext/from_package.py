@@ -44,6 +44,10 @@ def write_api_pages(app: Sphinx) -> None:
         page, text = folder / f"{module}.rst", package_text.api_page(module)
         if not page.exists() or page.read_text(encoding="utf-8") != text:
             page.write_text(text, encoding="utf-8")
+    # By name, since Sphinx has not found the new ones yet.
+    app.config.autosummary_generate = [
+        f"api/generated/{module}.rst" for module in package_text.PUBLIC_MODULES
+    ]
 
 
 def resolve_short_name(app, env, node, contnode):
@@ -63,10 +67,9 @@ def resolve_short_name(app, env, node, contnode):
     )
 
 
-def skip_request_method(app, what, name, obj, skip, options) -> bool | None:
-    """Leave out the setters of metadata requests that scikit-learn generates."""
-    generated = str(getattr(obj, "__module__", "")).startswith("sklearn.")
-    return True if generated and name.endswith("_request") else None
+def skip_scikit_learn(app, what, name, obj, skip, options) -> bool | None:
+    """Leave out what scikit-learn gives to every estimator, and documents itself."""
+    return True if str(getattr(obj, "__module__", "")).startswith("sklearn.") else None
 
 
 def escape_types(app, what, name, obj, options, lines: list[str]) -> None:
@@ -84,6 +87,6 @@ def setup(app: Sphinx) -> dict:
     app.add_directive("from-package", FromPackage)
     app.connect("builder-inited", write_api_pages, priority=BEFORE_OTHERS)
     app.connect("autodoc-process-docstring", escape_types, priority=BEFORE_OTHERS)
-    app.connect("autodoc-skip-member", skip_request_method)
+    app.connect("autodoc-skip-member", skip_scikit_learn)
     app.connect("missing-reference", resolve_short_name)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
