@@ -34,11 +34,14 @@ class Point:
         Takes them from what the module returned.
     asks : mapping
         Keyword arguments that the module must be called with.
+    is_late : bool
+        Whether the module gives values that another may have made long before.
     """
 
     module: Any
     pick: Callable[[Any], Any] = first_tensor
     asks: Mapping[str, Any] = field(default_factory=dict)
+    is_late: bool = False
 
 
 @dataclass(frozen=True)
@@ -252,7 +255,7 @@ class _Tracer:
         if tensor.ndim < 3:
             return None
         first, last = tensor.shape[1] == self.width, tensor.shape[-1] == self.width
-        if first != last and not self.points[layer].asks:
+        if first != last and not self.points[layer].is_late:
             return "first" if first else "last"
         return "last" if tensor.ndim == 3 else "first"
 

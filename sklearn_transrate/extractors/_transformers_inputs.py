@@ -15,7 +15,7 @@ from sklearn_transrate.extractors._torch_inputs import (
     without_labels,
 )
 
-__all__ = ["is_processor", "model_inputs"]
+__all__ = ["is_processor", "model_inputs", "raw_column"]
 
 # Names under which models take tensors that are ready.
 _READY = (
@@ -48,10 +48,9 @@ def model_inputs(
     Parameters
     ----------
     X_batch : list of texts, images, paths or sounds, array, or mapping
-        A mapping of tensors is passed on; one of raw inputs, as rows of a dataset
-        are, must have one column of them, besides labels. Arrays and tensors are raw
-        where there is a processor and they look so: whole numbers as images, one axis
-        per sound.
+        A mapping of tensors is passed on; one of raw inputs, such as rows of a
+        dataset, must have one column of them, besides labels. Arrays are passed on,
+        too, unless they look raw: images of whole numbers, sounds with one axis each.
     root : PreTrainedModel
         The model; its `main_input_name` says what it takes.
     processor : callable () -> tokenizer, processor, function or None
@@ -62,10 +61,11 @@ def model_inputs(
     inputs : dict of {name: torch.Tensor}
     """
     name = root.main_input_name
+    X_batch = _as_columns(X_batch)
     if isinstance(X_batch, Mapping):
         if any(key in X_batch for key in _READY):
             return as_tensors(dict(X_batch))
-        X_batch = _raw_column(without_labels(X_batch), name)
+        X_batch = raw_column(X_batch, name)
     if _is_ready(X_batch, name):
         return {name: as_tensors(X_batch)}
     made = processor()
@@ -91,7 +91,32 @@ def _no_processor(root: Any, name: str) -> str:
     )
 
 
-def _raw_column(columns: Mapping[str, Any], name: str) -> Any:
+def _as_columns(X_batch: Any) -> Any:
+    """Return a list of rows of a dataset as lists by column; a sound is no row."""
+    if not isinstance(X_batch, list | tuple) or not X_batch:
+        return X_batch
+    first = X_batch[0]
+    if not isinstance(first, Mapping) or "array" in first:
+        return X_batch
+    return {key: [row[key] for row in X_batch] for key in first}
+
+
+def raw_column(X_batch: Mapping[str, Any], name: str) -> Any:
+    """Return the column of raw inputs of a dataset.
+
+    Parameters
+    ----------
+    X_batch : mapping of columns
+        Rows of a dataset, maybe with labels.
+    name : str
+        What the model takes, such as "input_ids" for texts.
+
+    Returns
+    -------
+    column : array-like
+        The only one, or the one with the usual name.
+    """
+    columns = without_labels(X_batch)
     if len(columns) == 1:
         return next(iter(columns.values()))
     for wanted in _COLUMNS.get(name, _SOUNDS):

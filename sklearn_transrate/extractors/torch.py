@@ -216,6 +216,10 @@ class TorchExtractor(FeatureExtractor):
             return torch.cat([1 - scores, scores], dim=1)
         return scores if is_done else scores.softmax(dim=1)
 
+    def _rule(self) -> str:
+        """Return how to pool."""
+        return self.pooling
+
     def _tensors(self, root: Any, X_batch: Any) -> Any:
         """Turn a batch into tensors: one, or a mapping or tuple of them."""
         return as_tensors(X_batch, self.preprocess)
@@ -291,7 +295,7 @@ class TorchExtractor(FeatureExtractor):
         """Return what is known of this very model and pooling."""
         of, known = vars(self).get("_traced", (None, None))
         is_same = known is not None and of is getattr(self, self._shared_params[0])
-        return known if is_same and known.pooling == self.pooling else None
+        return known if is_same and known.pooling == self._rule() else None
 
     def _learn(self, X_batch: Any) -> None:
         """Run the model on a few rows, unless that has been done."""
@@ -301,15 +305,12 @@ class TorchExtractor(FeatureExtractor):
         with on_device(root, self.device):
             inputs = self._inputs(root, first_rows(X_batch, _ROWS_OF_A_TRACE))
             inputs, n_rows = repeat_rows(inputs, _ROWS_OF_A_TRACE)
-            with self._guarded(root):
-                known = trace(
-                    partial(root, *inputs.args, **inputs.kwargs),
-                    self._points(root),
-                    root,
-                    n_rows,
-                    self.pooling,
-                    inputs.mask,
-                )
+            points, call = (
+                self._points(root),
+                partial(root, *inputs.args, **inputs.kwargs),
+            )
+            with self._guarded(root, points):
+                known = trace(call, points, root, n_rows, self._rule(), inputs.mask)
         self._traced = (getattr(self, self._shared_params[0]), known)
 
     def _try_one_row(self, X: Any, layers: list[str]) -> None:
@@ -407,25 +408,28 @@ class TorchExtractor(FeatureExtractor):
 
     def _run_batch(self, root: Any, layers: Sequence[str], X_batch: Any) -> dict:
         points, inputs = self._points(root), self._inputs(root, X_batch)
-        known = self._known()
+        known, rule = self._known(), self._rule()
         facts = {} if known is None else known.layers  # None where no row came yet.
 
         def take(layer: str, tensor: Any) -> Any:
             channels = facts[layer].channels if layer in facts else None
-            return pool_tensor(tensor, self.pooling, inputs.mask, channels)[0]
+            return pool_tensor(tensor, rule, inputs.mask, channels)[0]
 
         wanted = {layer: points[layer] for layer in layers}
         for layer, point in wanted.items():
-            if point.asks and layer in facts and facts[layer].twin is not None:
-                wanted[layer] = points[facts[layer].twin]  # It finishes earlier.
-        with self._guarded(root):
+            if point.is_late and layer in facts and facts[layer].twin is not None:
+                wanted[layer] = points[facts[layer].twin]
+        with self._guarded(root, wanted):
             call = partial(root, *inputs.args, **inputs.kwargs)
             features = capture(call, wanted, take)
         return {layer: rows.cpu().numpy() for layer, rows in features.items()}
 
     @contextmanager
-    def _guarded(self, root: Any) -> Iterator[None]:
-        """Compute as `dtype` says, and leave the model as it was."""
+    def _guarded(self, root: Any, points: Mapping[str, Point]) -> Iterator[None]:
+        """Compute as `dtype` says, and leave the model as it was.
+
+        What must be set for `points` to be read is set meanwhile.
+        """
         import torch
 
         with ExitStack() as stack:

@@ -22,7 +22,7 @@ from sklearn_transrate.extractors._torch_modules import block_names, unwrap
 from sklearn_transrate.extractors._transformers_inputs import model_inputs
 from sklearn_transrate.extractors.torch import TorchExtractor
 
-__all__ = ["TransformersExtractor"]
+__all__ = ["TransformersExtractor", "n_hidden_states"]
 
 _STATES = "hidden_states"
 _INSTALLED = "_output_capturing_hooks_installed"
@@ -185,8 +185,8 @@ callable or str, default=None
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         state.pop("_held", None)
-        if not isinstance(self.model, str) and _is_parametrized(self.model):
-            model = unwrap(self.model)
+        model = self.model if isinstance(self.model, str) else unwrap(self.model)
+        if _is_parametrized(model):
             state["model"] = _Packed(type(model), model.config, model.state_dict())
             if "_traced" in state:
                 state["_traced"] = (state["model"], state["_traced"][1])
@@ -216,9 +216,9 @@ callable or str, default=None
         if not getattr(owner.config, "return_dict", True):
             asks["return_dict"] = True
         for states in _fields(owner):
-            for i in range(_n_states(owner)):
+            for i in range(n_hidden_states(owner)):
                 pick = partial(_state, states, i)
-                points[f"{states}.{i}"] = Point(owner, pick, asks)
+                points[f"{states}.{i}"] = Point(owner, pick, asks, is_late=True)
         return points | outputs
 
     def _owner(self, root: Any) -> Any:
@@ -262,8 +262,8 @@ callable or str, default=None
         return shorten(n_positions, mask).cpu().numpy() != 0
 
     @contextmanager
-    def _guarded(self, root: Any) -> Iterator[None]:
-        with super()._guarded(root), _without_new_hooks(root):
+    def _guarded(self, root: Any, points: Mapping[str, Point]) -> Iterator[None]:
+        with super()._guarded(root, points), _without_new_hooks(root):
             yield
 
     def _digest(self, root: Any) -> str:
@@ -286,8 +286,10 @@ class _Packed:
 
 def _is_parametrized(model: Any) -> bool:
     from torch.nn.utils.parametrize import is_parametrized
+    from transformers import PreTrainedModel
 
-    return hasattr(model, "modules") and any(map(is_parametrized, model.modules()))
+    is_known = isinstance(model, PreTrainedModel)
+    return is_known and any(map(is_parametrized, model.modules()))
 
 
 def _transformers() -> Any:
@@ -338,7 +340,7 @@ def _fields(owner: Any) -> Sequence[str]:
     return (_STATES,)
 
 
-def _n_states(owner: Any) -> int:
+def n_hidden_states(owner: Any) -> int:
     """Return how many hidden states there are at most, embeddings included."""
     config = owner.config
     names = ("num_hidden_layers", "encoder_layers", "decoder_layers")

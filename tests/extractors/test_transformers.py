@@ -482,6 +482,18 @@ def test_texts_may_come_in_any_container(text_extractor):
         assert_allclose(text_extractor.transform(X), expected, atol=TOLERANCE)
 
 
+def test_hugging_face_datasets_are_rows(text_extractor):
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed")
+    expected = text_extractor.transform(TEXTS)
+    whole = datasets.Dataset.from_dict({"text": TEXTS, "label": LABELS})
+    for X in (whole, whole["text"], whole.with_format("torch")):
+        assert_array_equal(text_extractor.fit(X).transform(X), expected)
+    parts = list(text_extractor.iter_features(whole.to_iterable_dataset()))
+    features = [np.concatenate(list(f.values()), axis=1) for f, _ in parts]
+    assert_array_equal(np.concatenate(features), expected)
+    assert [label for _, labels in parts for label in labels] == list(LABELS)
+
+
 def test_tokens_may_come_ready(text_extractor):
     expected = text_extractor.transform(TEXTS)
     for kind in ("pt", "np", None):
