@@ -121,7 +121,12 @@ def tabulate(found: list[Agreement]) -> Table:
 def _compare(metric, track, dataset, candidates, settings) -> Iterator[Agreement]:
     scores, start = {}, settings.now()
     for name in candidates:
-        score = _score(metric, zoo_folder() / track / dataset / f"{name}.npz")
+        path = zoo_folder() / track / dataset / f"{name}.npz"
+        try:
+            score = _score(metric, path)
+        except ValueError as error:  # the other metrics are still worth their table
+            settings.tell(f"{metric} of {path.stem}: {error}")
+            continue
         if score is not None:
             scores[name] = score
     seconds = settings.now() - start
