@@ -11,7 +11,17 @@ from sklearn_transrate.extractors._dataflow import data_tensors
 from sklearn_transrate.extractors._named_inputs import InputSpec
 from sklearn_transrate.extractors._onnx_file import OnnxGraph, OnnxNode
 
-__all__ = ["input_spec", "is_layer", "layouts", "real_tensors"]
+__all__ = [
+    "TRIAL_ROWS",
+    "has_rows",
+    "input_spec",
+    "layouts",
+    "real_tensors",
+    "trial_inputs",
+]
+
+TRIAL_ROWS = 5
+_TOKENS, _PIXELS = 7, 224
 
 _DTYPES = {
     "tensor(float16)": np.dtype(np.float16),
@@ -89,18 +99,35 @@ def real_tensors(graph: OnnxGraph) -> tuple[dict[str, str], dict[str, OnnxNode]]
     return real, dequantisers
 
 
-def is_layer(entry: Any, inputs: list) -> bool:
-    """Tell whether a tensor holds real numbers, and may have one row per sample."""
+def has_rows(entry: Any, inputs: Sequence[Any]) -> bool | None:
+    """Tell whether a tensor holds a row of real numbers for every sample.
+
+    None where the inference of shapes does not tell: then only a run does.
+    """
     dtype = _DTYPES.get(entry.type)
-    if dtype is None or dtype.kind != "f" or not entry.shape:
+    if dtype is None or dtype.kind != "f":
         return False
     shapes = [i.shape for i in inputs if i.shape]
-    first = {shape[0] for shape in shapes}
-    if isinstance(entry.shape[0], int):
-        return entry.shape[0] in first
-    # A name of a size other than the batch, such as that of the tokens.
-    others = {n for shape in shapes for n in shape[1:] if isinstance(n, str)}
-    return entry.shape[0] not in others - first
+    batch = {shape[0] for shape in shapes}
+    first = entry.shape[0] if entry.shape else None
+    if first is None or isinstance(first, int) or first in batch:
+        return None if first is None else first in batch
+    # The name of another size, such as the number of tokens, or an expression.
+    return False if first in {n for shape in shapes for n in shape[1:]} else None
+
+
+def trial_inputs(inputs: Sequence[Any]) -> dict[str, np.ndarray]:
+    """Return inputs with a number of rows that few other sizes have.
+
+    Ones are tokens that exist, and masks that hide nothing.
+    """
+    return {entry.name: np.ones(_sizes(entry), _DTYPES[entry.type]) for entry in inputs}
+
+
+def _sizes(entry: Any) -> list[int]:
+    usual = _PIXELS if len(entry.shape) == 4 else _TOKENS
+    rows, *others = [n if isinstance(n, int) else None for n in entry.shape]
+    return [rows or TRIAL_ROWS, *(n or usual for n in others)]
 
 
 def layouts(nodes: Sequence[OnnxNode]) -> dict[str, str]:

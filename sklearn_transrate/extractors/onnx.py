@@ -22,10 +22,11 @@ from sklearn_transrate.extractors._network import (
 )
 from sklearn_transrate.extractors._onnx_file import OnnxNode, cut_model, read_graph
 from sklearn_transrate.extractors._onnx_tensors import (
+    has_rows,
     input_spec,
-    is_layer,
     layouts,
     real_tensors,
+    trial_inputs,
 )
 
 __all__ = ["OnnxExtractor"]
@@ -152,20 +153,52 @@ class OnnxExtractor(NetworkExtractor):
         wanted = list(candidates.values())
         probe = self._start(content, wanted, dequantisers, optimise=False)
         declared = {entry.name: entry for entry in probe.get_outputs()}
-        layers = {
-            name: real
+        inputs = [input_spec(entry) for entry in probe.get_inputs()]
+        known = {
+            name: has_rows(declared[real], probe.get_inputs())
             for name, real in candidates.items()
-            if is_layer(declared[real], probe.get_inputs())
+        }
+        ranks = {name: len(declared[real].shape) for name, real in candidates.items()}
+        unsure = [name for name, answer in known.items() if answer is None]
+        if unsure:
+            ranks |= self._ranks_by_a_run(content, unsure, probe.get_inputs())
+        ranks = {
+            name: ranks[name]
+            for name in known
+            if ranks[name] and known[name] is not False
         }
         network = describe(
-            [input_spec(entry) for entry in probe.get_inputs()],
+            inputs,
             graph.nodes,
             graph.inputs,
             graph.outputs,
-            {name: len(declared[real].shape) for name, real in layers.items()},
+            ranks,
             formats=layouts(graph.nodes),
         )
+        layers = {name: candidates[name] for name in ranks}
         return _Tensors(network, layers, dequantisers, graph.external_files)
+
+    def _ranks_by_a_run(self, content: bytes, names: list[str], inputs: list) -> dict:
+        """Return numbers of axes, 0 for tensors without a row for every sample.
+
+        Of models that cannot run on the inputs of a trial, nothing is returned.
+        """
+        measures = {
+            f"{name}/shape": OnnxNode("Shape", (name,), (f"{name}/shape",))
+            for name in names
+        }
+        session = self._start(content, list(measures), measures)
+        feeds = trial_inputs(inputs)
+        needed = [entry.name for entry in session.get_inputs()]
+        try:
+            shapes = session.run(None, {name: feeds[name] for name in needed})
+        except Exception:  # Of any kind, as the numbers of a trial mean nothing.
+            return {}
+        n_rows = {len(array) for array in feeds.values()}
+        return {
+            name: len(shape) if len(shape) and shape[0] in n_rows else 0
+            for name, shape in zip(names, shapes, strict=True)
+        }
 
     @contextmanager
     def _open(self, layers: Sequence[str]) -> Iterator[Callable]:

@@ -472,6 +472,37 @@ def test_the_user_may_say_where_channels_are(content, images):
         OnnxExtractor(content, data_format="NCHW").fit(images)
 
 
+def test_tensors_without_a_row_for_every_sample_are_no_layers():
+    g = Graph()
+    g.add("Relu", ["x"], "kept")
+    g.add("Transpose", ["kept"], "turned", perm=[1, 0, 2])
+    g.constant("any", np.array([-1, 3]))
+    g.add("Reshape", ["turned", "any"], "flat")
+    g.add("Shape", ["x"], "size")
+    g.add("Reshape", ["flat", "size"], "wrong")
+    g.add("MatMul", ["wrong", g.weight("w", 3, 3)], "mixed")
+    g.add("ReduceMean", ["mixed"], "number", keepdims=0)
+    g.add("Add", ["mixed", "number"], "out")
+    g.add("Reshape", ["out", "any"], "tokens")
+    model = g.model([("x", ["n", 4, 3])], [("out", ["n", 4, 3]), ("tokens", [None, 3])])
+    extractor = OnnxExtractor(model.SerializeToString(), "*")
+    assert extractor.layers_ == ["kept", "wrong", "mixed", "out"]
+    assert extractor.fit_transform(np.ones((2, 4, 3))).shape == (2, 12)
+
+
+def test_a_trial_that_fails_leaves_the_decision_to_the_data():
+    g = Graph()
+    g.constant("sixes", np.array([-1, 6]))
+    g.add("Reshape", ["x", "sixes"], "rows")
+    g.add("Relu", ["rows"], "out")
+    model = g.model([("x", ["n", "pairs", 2])], [("out", [None, 6])])
+    extractor = OnnxExtractor(model.SerializeToString(), "*")
+    assert extractor.layers_ == ["rows", "out"]
+    assert extractor.fit_transform(np.ones((5, 3, 2))).shape == (5, 12)
+    with pytest.raises(ValueError, match="'rows' gave 2 rows for 1 samples"):
+        extractor.fit(np.ones((5, 6, 2)))
+
+
 def test_branches_keep_what_they_read_from_outside():
     g = Graph()
     g.add("MatMul", ["x", g.weight("w", 3, 3)], "hidden")
