@@ -83,12 +83,18 @@ def _offsets(moments: ClassMoments, origin: bool) -> np.ndarray:
 def _class_triangles(
     moments: ClassMoments, offsets: np.ndarray
 ) -> Iterator[np.ndarray]:
-    """Yield each class's scatter about the reference point, on its smaller side."""
+    """Yield each class's scatter about the reference point, on its smaller side.
+
+    A dense one is overwritten by the next.
+    """
+    scratch = None
     for k, offset in enumerate(offsets):
         scatter = moments.class_scatter(k)
         if scatter.is_dense:
-            triangle = scatter.triangle().copy(order="F")
-            yield blas.dsyr(1.0, offset, lower=1, a=triangle, overwrite_a=1)
+            if scratch is None:
+                scratch = np.empty_like(scatter.triangle(), order="F")
+            scratch[...] = scatter.triangle()
+            yield blas.dsyr(1.0, offset, lower=1, a=scratch, overwrite_a=1)
         else:
             yield linalg.gram_of_rows(np.vstack([scatter.factor(), offset]))
 

@@ -93,14 +93,17 @@ def sum_by_class(
     scatters = [Scatter(d) for _ in range(n_matrices)]
     # A pooled scatter that ends up dense takes whole blocks, one update each.
     in_blocks = scatter == "pooled" and X.shape[0] - n_classes >= d
-    buffer = None
+    buffer, n_large = None, int(np.sum(sizes > d)) if scatter == "class" else 0
+    # One allocation for all of them comes in huge pages, which fault rarely.
+    triangles = iter(np.zeros((n_large, d, d)))
     for group in class_groups(codes, sizes, BLOCK_ROWS if in_blocks else 0):
         index = np.concatenate([rows for _, rows in group])
         if scatter == "class" and len(index) > d:
             if buffer is None:  # page faults cost more than what it is for
                 buffer = np.empty((BUFFER_ROWS, d))
             k, w = group[0][0], None if weights is None else weights[index]
-            base, step, triangle = dense_scatter(X, index, w, buffer)
+            triangle = next(triangles).T
+            base, step, triangle = dense_scatter(X, index, w, buffer, triangle)
             deviations[k] = (base - origin) + step
             scatters[k].add_triangle(triangle, len(index))
             continue

@@ -69,6 +69,7 @@ def dense_scatter(
     index: np.ndarray,
     weights: np.ndarray | None = None,
     buffer: np.ndarray | None = None,
+    triangle: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the mean of chosen rows, in two parts, and their scatter.
 
@@ -86,6 +87,8 @@ def dense_scatter(
         Their positive weights; None means 1 for each row.
     buffer : ndarray of shape (BUFFER_ROWS, n_features), default=None
         Scratch space, to be used again for the next class.
+    triangle : ndarray of shape (n_features, n_features), default=None
+        Zeros in Fortran order, to be filled and returned.
 
     Returns
     -------
@@ -95,7 +98,8 @@ def dense_scatter(
         Lower triangle of the scatter.
     """
     n_features = X.shape[1]
-    triangle = linalg.empty_triangle(n_features)
+    if triangle is None:
+        triangle = linalg.empty_triangle(n_features)
     sums = np.zeros(n_features)
     if buffer is None:
         buffer = np.empty((BUFFER_ROWS, n_features))
