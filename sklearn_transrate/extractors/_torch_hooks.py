@@ -285,7 +285,10 @@ class _Tracer:
         outputs = [s for s in self.seen.values() if s.module is root]
         if not outputs or outputs[0].tensor.ndim != 2:
             return set(), False
-        makers = {s.key: s for s in self.seen.values() if _is_leaf(s.module)}
+        makers: dict[tuple[int, int], _Seen] = {}
+        for seen in self.seen.values():
+            if _is_leaf(seen.module):
+                makers.setdefault(seen.key, seen)  # Others only passed it on.
         heads, is_probability = set(), False
         maker = makers.get(outputs[0].key)
         if maker is not None and isinstance(maker.module, _squashing()):

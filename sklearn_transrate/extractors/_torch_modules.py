@@ -79,7 +79,7 @@ def _can_run(module: Any) -> bool:
 def block_names(module: Any) -> list[str]:
     """Return the paths of the blocks that a model is a stack of.
 
-    Blocks are the modules with parts of their own that stand in a Sequential, a
+    Blocks are the modules with parts and weights that stand in a Sequential, a
     ModuleList or a ModuleDict, such as residual and transformer blocks; of stages
     that are such stacks themselves, the blocks inside. Without any, the last layer of
     each run of layers that begins with a weighted one, as in convolution,
@@ -91,7 +91,7 @@ def block_names(module: Any) -> list[str]:
 def _stacked(module: Any, prefix: str) -> Iterator[str]:
     for name, child in module.named_children():
         path = prefix + name
-        is_block = _is_container(module) and _is_composite(child)
+        is_block = _is_container(module) and _is_composite(child) and _n_weighted(child)
         if is_block and not _is_container(child) and not _has_stack(child):
             yield path
         else:
@@ -117,12 +117,19 @@ def _flattened(module: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def _has_stack(module: Any) -> bool:
-    """Whether a container inside holds several composite modules of one class."""
+    """Whether a container inside holds blocks, rather than the steps of one block.
+
+    Blocks are alike, or some are, and each has several weighted layers.
+    """
     for part in module.modules():
         children = list(part.children())
         if part is module or not _is_container(part) or len(children) < 2:
             continue
-        if len({type(child) for child in children}) == 1 and _is_composite(children[0]):
+        if not all(map(_is_composite, children)):
+            continue
+        n_kinds = len({type(child) for child in children})
+        are_rich = all(_n_weighted(child) > 1 for child in children)
+        if n_kinds == 1 or (n_kinds < len(children) and are_rich):
             return True
     return False
 
@@ -143,6 +150,10 @@ def _passes_on(module: Any) -> bool:
 
 def _is_composite(module: Any) -> bool:
     return next(module.children(), None) is not None
+
+
+def _n_weighted(module: Any) -> int:
+    return sum(map(is_weighted, module.modules()))
 
 
 def is_weighted(module: Any) -> bool:

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from weakref import WeakValueDictionary
 
 import numpy as np
 
 from sklearn_transrate._lib.optional import import_optional
 from sklearn_transrate.extractors._torch_hooks import Point
+from sklearn_transrate.extractors._torch_loading import LoadsByName
 from sklearn_transrate.extractors._torch_modules import block_names, unwrap
 from sklearn_transrate.extractors._transformers_inputs import model_inputs
 from sklearn_transrate.extractors.torch import TorchExtractor
@@ -26,11 +26,9 @@ __all__ = ["TransformersExtractor", "n_hidden_states"]
 
 _STATES = "hidden_states"
 _INSTALLED = "_output_capturing_hooks_installed"
-# Objects by where they came from: clones share them while one of them lives.
-_LOADED: WeakValueDictionary = WeakValueDictionary()
 
 
-class TransformersExtractor(TorchExtractor):
+class TransformersExtractor(LoadsByName, TorchExtractor):
     """Hidden states of a transformers model for text, images or sound.
 
     All hidden states of a batch come from one forward pass, which ends at the last
@@ -172,19 +170,8 @@ callable or str, default=None
         name = self.model if is_name else unwrap(self.model).name_or_path
         return self._loaded("processor", name, _load_processor) if name else None
 
-    def _loaded(self, kind: str, name: str, load: Any) -> Any:
-        """Return what was loaded under a name, and hold it as long as this lives."""
-        held = vars(self).setdefault("_held", {})
-        key = (kind, name)
-        if key not in held:
-            found = _LOADED.get(key)
-            held[key] = load(name) if found is None else found
-            _LOADED[key] = held[key]
-        return held[key]
-
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        state.pop("_held", None)
+        state = super().__getstate__()
         model = self.model if isinstance(self.model, str) else unwrap(self.model)
         if _is_parametrized(model):
             state["model"] = _Packed(type(model), model.config, model.state_dict())
