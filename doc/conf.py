@@ -15,10 +15,10 @@ release = version = sklearn_transrate.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "from_package",
+    "mathml",
 ]
 exclude_patterns = ["_build", "_ext", "_templates", "whats_new/upcoming"]
 templates_path = ["_templates"]
@@ -40,13 +40,26 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
 }
 
+html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = f"{project} {release}"
 html_theme_options = {
+    "header_links_before_dropdown": 5,
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],
 }
-html_static_path = []
+# Pages without pages below them.
+html_sidebars = {
+    page: []
+    for page in (
+        "quickstart",
+        "choosing",
+        "transrate",
+        "extending/*",
+        "developers/*",
+        "whats_new/*",
+    )
+}
 html_show_sourcelink = False

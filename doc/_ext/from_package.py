@@ -20,6 +20,7 @@ __all__ = ["setup"]
 BEFORE_OTHERS = 400
 # What reStructuredText reads as links and stress.
 MARKUP = re.compile(r"_(?!\w)|\*+")
+LAST_UNDERSCORE = re.compile(r"_$")
 ABSOLUTE_VALUE = re.compile(r"\|(?=\S)")
 
 
@@ -77,8 +78,12 @@ def escape_types(app, what, name, obj, options, lines: list[str]) -> None:
     for i, line in enumerate(lines):
         if "`" in line:
             continue
-        parameter, colon, kind = line.partition(" : ")
-        line = parameter + colon + MARKUP.sub(r"\\\g<0>", kind)
+        attribute, colon, kind = line.partition(" : ")
+        if colon:
+            # An escaped name also keeps what the class says of its attribute, where
+            # numpydoc would put the first line of an inherited property.
+            attribute = LAST_UNDERSCORE.sub(r"\\_", attribute)
+        line = attribute + colon + MARKUP.sub(r"\\\g<0>", kind)
         lines[i] = ABSOLUTE_VALUE.sub(r"\\\g<0>", line)
 
 
