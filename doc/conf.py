@@ -50,6 +50,8 @@ html_theme_options = {
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],
 }
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 # Pages without pages below them.
 html_sidebars = {
     page: []

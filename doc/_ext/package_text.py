@@ -15,6 +15,7 @@ __all__ = [
     "PUBLIC_MODULES",
     "api_index",
     "api_page",
+    "framework_list",
     "full_names",
     "metric_evidence",
     "metric_facts",
@@ -93,6 +94,25 @@ def _heading(title: str, mark: str) -> str:
     return f"{title}\n{mark * len(title)}"
 
 
+def framework_list() -> str:
+    """Return a table of the extractors that need a framework, and of their extras."""
+    rows = [["Class", "Module, and extra", "Reads"]]
+    for module in FRAMEWORKS:
+        exported = import_module(module)
+        names = [name for name in exported.__all__ if name.endswith("Extractor")]
+        reads = inspect.getdoc(exported).partition("\n")[0].partition(" Needs")[0]
+        links = ", ".join(f"`~{module}.{name}`" for name in names)
+        rows.append([links, f"``{module.rpartition('.')[2]}``", reads])
+    return _list_table(rows)
+
+
+def _list_table(rows: list[list[str]]) -> str:
+    lines = [".. list-table::", "   :header-rows: 1", "   :widths: auto", ""]
+    for row in rows:
+        lines += [f"   {'  -' if i else '* -'} {cell}" for i, cell in enumerate(row)]
+    return "\n".join(lines)
+
+
 # -- metrics -------------------------------------------------------------------
 
 HEADS = ("image layers", "image models", "text layers", "text models")
@@ -145,11 +165,8 @@ def metric_evidence(name: str) -> str:
 
 def metric_list() -> str:
     """Return a table of all registered metrics, each linked to its page."""
-    rows = [".. list-table::", "   :header-rows: 1", "   :widths: auto", ""]
-    cells = ["Name", "X", "y", "Rows", "Sparse"]
-    for line in [cells, *map(_metric_row, get_metric_names())]:
-        rows += [f"   {'-' if i else '* -'} {cell}" for i, cell in enumerate(line)]
-    return "\n".join(rows).replace("\n   - ", "\n     - ")
+    heads = ["Name", "X", "y", "Rows", "Sparse"]
+    return _list_table([heads, *map(_metric_row, get_metric_names())])
 
 
 def _metric_row(name: str) -> list[str]:

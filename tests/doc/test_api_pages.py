@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import tomllib
 from collections import Counter
 
 import pytest
 
 from tests.conformance.test_docstrings import MODULES
-from tests.doc import package_text
+from tests.doc import ROOT, package_text
 
 each_module = pytest.mark.parametrize("module", package_text.PUBLIC_MODULES)
 
@@ -52,3 +53,13 @@ def test_index_leads_to_every_page():
 def test_page_is_opened_by_what_the_module_says(module):
     said = inspect.getdoc(importlib.import_module(module))
     assert said in package_text.api_page(module)
+
+
+def test_every_framework_is_in_the_guide_with_an_extra_that_exists():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    table = package_text.framework_list()
+    for module in package_text.FRAMEWORKS:
+        extra = module.rpartition(".")[2]
+        assert extra in project["project"]["optional-dependencies"]
+        assert f"``{extra}``" in table
+        assert f"`~{module}." in table
