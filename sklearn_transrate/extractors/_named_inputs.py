@@ -17,9 +17,12 @@ __all__ = [
     "match_inputs",
     "prepare",
     "run_in_chunks",
+    "trial_inputs",
 ]
 
 _CHANNELS = (1, 3, 4)
+# Sizes where a model leaves them open; few others have that number of rows.
+_TRIAL_ROWS, _TRIAL_TOKENS, _TRIAL_PIXELS = 5, 7, 224
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,20 @@ def run_in_chunks(
         for name, array in outputs.items():
             parts.setdefault(name, []).append(array[: n_rows - start])
     return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+
+
+def trial_inputs(specs: Sequence[InputSpec]) -> dict[str, np.ndarray]:
+    """Return inputs that tell by the sizes of tensors which have a row per sample.
+
+    Ones are tokens that exist, and masks that hide nothing.
+    """
+    return {spec.name: np.ones(_trial_shape(spec), spec.dtype) for spec in specs}
+
+
+def _trial_shape(spec: InputSpec) -> list[int]:
+    rows, *others = spec.shape or (None,)
+    usual = _TRIAL_PIXELS if len(others) == 3 else _TRIAL_TOKENS
+    return [rows or _TRIAL_ROWS, *(size or usual for size in others)]
 
 
 def _as_declared(value: Any, spec: InputSpec) -> np.ndarray:

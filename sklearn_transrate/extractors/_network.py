@@ -208,20 +208,23 @@ class NetworkExtractor(FeatureExtractor):
     ) -> np.ndarray:
         rule = resolve_pooling(activation.shape, self.pooling)
         self._note_pooling(layer, rule)
-        known = network.formats.get(layer)
         if activation.ndim != 3 and rule == "flatten":
             return pool(activation, rule)
         if activation.ndim > 3:
-            given = None if self.data_format == "auto" else self.data_format
-            if (given or known or network.default_format) == "channels_last":
+            if self._format_of_images(network, layer) == "channels_last":
                 activation = np.moveaxis(activation, -1, 1)
             return pool(activation, rule)
-        if known == "channels_first" and rule != "flatten":
+        if network.formats.get(layer) == "channels_first" and rule != "flatten":
             # Never because the user says so: tokens have three axes, too.
             activation = activation.swapaxes(1, 2)
         if mask is not None and mask.shape == activation.shape[:2]:
             return pool(activation, rule, mask)
         return pool(activation, rule)
+
+    def _format_of_images(self, network: Network, layer: str) -> str:
+        if self.data_format != "auto":
+            return self.data_format
+        return network.formats.get(layer, network.default_format)
 
     def _note_pooling(self, layer: str, rule: str) -> None:
         known = vars(self).get("pooling_", {})

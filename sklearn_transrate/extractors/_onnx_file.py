@@ -109,7 +109,7 @@ def cut_model(
     wanted : sequence of str
         Names of tensors, which become the outputs, in this order.
     extra_nodes : mapping of {name: OnnxNode}
-        Operations to add at the end, where their output is wanted.
+        Operations to add at the end, in order, by their outputs.
 
     Returns
     -------
@@ -117,8 +117,7 @@ def cut_model(
     """
     fields = list(_graph_fields(model))
     nodes = [value for number, value in fields if number == _GRAPH_NODE]
-    added = [extra_nodes[name] for name in wanted if name in extra_nodes]
-    nodes.extend(memoryview(encode_node(node)) for node in added)
+    nodes.extend(memoryview(encode_node(node)) for node in extra_nodes.values())
     positions, needed = needed_operations([_read_node(n) for n in nodes], wanted)
     kept = [(_GRAPH_NODE, nodes[i]) for i in positions]
     known = {

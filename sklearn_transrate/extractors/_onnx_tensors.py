@@ -12,16 +12,12 @@ from sklearn_transrate.extractors._named_inputs import InputSpec
 from sklearn_transrate.extractors._onnx_file import OnnxGraph, OnnxNode
 
 __all__ = [
-    "TRIAL_ROWS",
     "has_rows",
     "input_spec",
     "layouts",
     "real_tensors",
-    "trial_inputs",
 ]
 
-TRIAL_ROWS = 5
-_TOKENS, _PIXELS = 7, 224
 
 _DTYPES = {
     "tensor(float16)": np.dtype(np.float16),
@@ -114,20 +110,6 @@ def has_rows(entry: Any, inputs: Sequence[Any]) -> bool | None:
         return None if first is None else first in batch
     # The name of another size, such as the number of tokens, or an expression.
     return False if first in {n for shape in shapes for n in shape[1:]} else None
-
-
-def trial_inputs(inputs: Sequence[Any]) -> dict[str, np.ndarray]:
-    """Return inputs with a number of rows that few other sizes have.
-
-    Ones are tokens that exist, and masks that hide nothing.
-    """
-    return {entry.name: np.ones(_sizes(entry), _DTYPES[entry.type]) for entry in inputs}
-
-
-def _sizes(entry: Any) -> list[int]:
-    usual = _PIXELS if len(entry.shape) == 4 else _TOKENS
-    rows, *others = [n if isinstance(n, int) else None for n in entry.shape]
-    return [rows or TRIAL_ROWS, *(n or usual for n in others)]
 
 
 def layouts(nodes: Sequence[OnnxNode]) -> dict[str, str]:

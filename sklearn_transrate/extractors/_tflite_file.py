@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,7 +137,9 @@ def read_graph(content: bytes) -> TfliteGraph:
     return TfliteGraph(operations, by_name, inputs, outputs)
 
 
-def cut_model(content: bytes, wanted: Sequence[str]) -> bytes:
+def cut_model(
+    content: bytes, wanted: Sequence[str], averaged: Collection[str] = ()
+) -> bytes:
     """Return a model that computes some tensors, and nothing that these do not need.
 
     Parameters
@@ -146,6 +148,9 @@ def cut_model(content: bytes, wanted: Sequence[str]) -> bytes:
         The content of a .tflite file.
     wanted : sequence of str
         Names of tensors, which become the outputs, in this order.
+    averaged : collection of str, default=()
+        Those of them to replace by their means over all axes but the first and the
+        last: floats of four axes and more, or what stands for them in 8 bits.
 
     Returns
     -------
@@ -164,6 +169,9 @@ def cut_model(content: bytes, wanted: Sequence[str]) -> bytes:
     main.inputs = np.array(kept, np.int32)
     model.signatureDefs = None
     _drop_buffers(model, {numbers[name] for name in needed})
+    for i, name in enumerate(wanted):
+        if name in averaged:
+            main.outputs[i] = _add_mean(schema, model, numbers[name])
     for buffer in model.buffers:
         if buffer.offset > _STORED_OUTSIDE:
             stored = content[buffer.offset : buffer.offset + buffer.size]
@@ -174,6 +182,54 @@ def cut_model(content: bytes, wanted: Sequence[str]) -> bytes:
     ).Builder(len(content))
     builder.Finish(model.Pack(builder), _IDENTIFIER)
     return bytes(builder.Output())
+
+
+def _add_mean(schema: Any, model: Any, number: int) -> int:
+    """Add the mean over the positions of a tensor; return the new tensor's number."""
+    tensors = model.subgraphs[0].tensors
+    source = tensors[number]
+    if source.type != schema.TensorType.FLOAT32:
+        number = _add_float(schema, model, "DEQUANTIZE", [number], source)
+    axes = schema.TensorT()
+    axes.name, axes.type = f"{len(tensors)}/axes", schema.TensorType.INT32
+    axes.shape, axes.buffer = [len(source.shape) - 2], len(model.buffers)
+    values = np.arange(1, len(source.shape) - 1, dtype=np.int32)
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+    model.buffers.append(buffer)
+    tensors.append(axes)
+    mean = schema.TensorT()
+    ones = [1] * axes.shape[0]
+    mean.shape = [source.shape[0], *ones, source.shape[-1]]
+    if source.shapeSignature is not None:
+        mean.shapeSignature = [source.shapeSignature[0], *ones, source.shape[-1]]
+    options = schema.ReducerOptionsT()
+    options.keepDims = True
+    inputs = [number, len(tensors) - 1]
+    return _add_float(schema, model, "MEAN", inputs, mean, options)
+
+
+def _add_float(
+    schema: Any, model: Any, kind: str, inputs: list, like: Any, options: Any = None
+) -> int:
+    """Add an operation that makes a float tensor of the shape of another."""
+    main = model.subgraphs[0]
+    made, code, operator = schema.TensorT(), schema.OperatorCodeT(), schema.OperatorT()
+    made.name, made.type = f"{len(main.tensors)}/{kind}", schema.TensorType.FLOAT32
+    made.shape, made.shapeSignature = like.shape, like.shapeSignature
+    main.tensors.append(made)
+    code.builtinCode = getattr(schema.BuiltinOperator, kind)
+    code.deprecatedBuiltinCode = code.builtinCode
+    # Since version 2, all these operations also take 8-bit integers.
+    code.version = 2
+    operator.opcodeIndex = len(model.operatorCodes)
+    model.operatorCodes.append(code)
+    operator.inputs, operator.outputs = inputs, [len(main.tensors) - 1]
+    if options is not None:
+        operator.builtinOptionsType = schema.BuiltinOptions.ReducerOptions
+        operator.builtinOptions = options
+    main.operators.append(operator)
+    return operator.outputs[0]
 
 
 def _drop_buffers(model: Any, needed: set[int]) -> None:

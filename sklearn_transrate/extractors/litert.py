@@ -13,7 +13,7 @@ import numpy as np
 
 from sklearn_transrate._lib.optional import import_optional
 from sklearn_transrate.extractors._dataflow import data_tensors
-from sklearn_transrate.extractors._named_inputs import InputSpec
+from sklearn_transrate.extractors._named_inputs import InputSpec, trial_inputs
 from sklearn_transrate.extractors._network import (
     Network,
     NetworkExtractor,
@@ -30,6 +30,7 @@ from sklearn_transrate.extractors._tflite_file import (
 __all__ = ["LiteRTExtractor"]
 
 _MOST_MODELS = 2
+_AVERAGED = ("float32", "int8", "uint8")
 
 
 class LiteRTExtractor(NetworkExtractor):
@@ -152,6 +153,8 @@ class LiteRTExtractor(NetworkExtractor):
             for name in data_tensors(operations, sources)
             if _is_layer(tensors[name], batch)
         }
+        if None in batch:
+            ranks = self._without_wrong_rows(ranks, trial_inputs(inputs))
         return describe(
             inputs,
             operations,
@@ -161,32 +164,69 @@ class LiteRTExtractor(NetworkExtractor):
             default_format="channels_last",
         )
 
+    def _without_wrong_rows(
+        self, ranks: dict[str, int], inputs: dict[str, np.ndarray]
+    ) -> dict[str, int]:
+        """Leave out tensors that have not one row per sample in a trial run."""
+        numbers = {name: i for i, name in enumerate(self._graph.tensors)}
+        n_rows = {len(array) for array in inputs.values()}
+        kind = _runtime().OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        interpreter = self._start(
+            self._content(),
+            experimental_preserve_all_tensors=True,
+            experimental_op_resolver_type=kind,
+        )
+        try:
+            _feed(interpreter, self._input_names(), inputs)
+            interpreter.invoke()
+            details = {e["index"]: e for e in interpreter.get_tensor_details()}
+        except (RuntimeError, ValueError):  # The numbers of a trial mean nothing.
+            return ranks
+        shapes = {name: details[numbers[name]]["shape"] for name in ranks}
+        return {
+            name: len(shape)
+            for name, shape in shapes.items()
+            if len(shape) and shape[0] in n_rows
+        }
+
     @contextmanager
     def _open(self, layers: Sequence[str]) -> Iterator[Callable]:
-        runtime = import_optional(
-            "ai_edge_litert.interpreter", extra="litert", purpose="LiteRTExtractor"
-        )
-        content = self._cut(tuple(layers))
+        interpreter = self._start(self._cut(tuple(layers)))
+        wanted = [self._graph.tensors[layer] for layer in layers]
+        yield partial(_run, interpreter, self._input_names(), wanted)
+
+    def _start(self, content: bytes, **options: Any) -> Any:
         try:
-            interpreter = runtime.Interpreter(
-                model_content=content, num_threads=self.n_threads
+            interpreter = _runtime().Interpreter(
+                model_content=content, num_threads=self.n_threads, **options
             )
             interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ValueError(f"LiteRT cannot load {self._title()}: {error}") from error
-        graph = self._graph
-        names = {tensor: name for name, tensor in graph.inputs.items()}
-        by_number = [names.get(tensor) for tensor in graph.tensors]
-        wanted = [graph.tensors[layer] for layer in layers]
-        yield partial(_run, interpreter, by_number, wanted)
+        return interpreter
+
+    def _input_names(self) -> list[str | None]:
+        """Return the name of the input that each tensor is, by its number."""
+        names = {tensor: name for name, tensor in self._graph.inputs.items()}
+        return [names.get(tensor) for tensor in self._graph.tensors]
 
     def _cut(self, layers: tuple[str, ...]) -> bytes:
         models = self._remember("models", dict)
-        if layers not in models:
+        # Where the interpreter is at it, means cost next to nothing.
+        averaged = tuple(layer for layer in layers if self._averages(layer))
+        key = (layers, averaged)
+        if key not in models:
             while len(models) >= _MOST_MODELS:
                 models.pop(next(iter(models)))
-            models[layers] = cut_model(self._content(), layers)
-        return models[layers]
+            models[key] = cut_model(self._content(), layers, averaged)
+        return models[key]
+
+    def _averages(self, layer: str) -> bool:
+        tensor = self._graph.tensors[layer]
+        is_image = tensor.dtype.name in _AVERAGED and len(tensor.shape) > 3
+        data_format = self._format_of_images(self._network, layer)
+        is_mean = self.pooling in ("auto", "mean")
+        return is_image and is_mean and data_format == "channels_last"
 
     def _content(self) -> bytes:
         return open_model_bytes(self.model, "a .tflite file")
@@ -201,9 +241,13 @@ class LiteRTExtractor(NetworkExtractor):
         )
 
 
-def _run(
-    interpreter: Any, names: list[str | None], layers: list[Tensor], inputs: dict
-) -> dict[str, np.ndarray]:
+def _runtime() -> Any:
+    return import_optional(
+        "ai_edge_litert.interpreter", extra="litert", purpose="LiteRTExtractor"
+    )
+
+
+def _feed(interpreter: Any, names: list[str | None], inputs: dict) -> None:
     feeds = [(e, inputs[names[e["index"]]]) for e in interpreter.get_input_details()]
     if any(tuple(entry["shape"]) != array.shape for entry, array in feeds):
         for entry, array in feeds:
@@ -212,6 +256,12 @@ def _run(
     interpreter.reset_all_variables()
     for entry, array in feeds:
         interpreter.set_tensor(entry["index"], array)
+
+
+def _run(
+    interpreter: Any, names: list[str | None], layers: list[Tensor], inputs: dict
+) -> dict[str, np.ndarray]:
+    _feed(interpreter, names, inputs)
     interpreter.invoke()
     return {
         tensor.name: tensor.dequantise(interpreter.get_tensor(entry["index"]))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_transrate._lib.optional import import_optional
+from sklearn_transrate.extractors._named_inputs import InputSpec, trial_inputs
 from sklearn_transrate.extractors._network import (
     Network,
     NetworkExtractor,
@@ -26,7 +27,6 @@ from sklearn_transrate.extractors._onnx_tensors import (
     input_spec,
     layouts,
     real_tensors,
-    trial_inputs,
 )
 
 __all__ = ["OnnxExtractor"]
@@ -161,7 +161,7 @@ class OnnxExtractor(NetworkExtractor):
         ranks = {name: len(declared[real].shape) for name, real in candidates.items()}
         unsure = [name for name, answer in known.items() if answer is None]
         if unsure:
-            ranks |= self._ranks_by_a_run(content, unsure, probe.get_inputs())
+            ranks |= self._ranks_by_a_run(content, unsure, inputs)
         ranks = {
             name: ranks[name]
             for name in known
@@ -176,9 +176,16 @@ class OnnxExtractor(NetworkExtractor):
             formats=layouts(graph.nodes),
         )
         layers = {name: candidates[name] for name in ranks}
-        return _Tensors(network, layers, dequantisers, graph.external_files)
+        images = {
+            name
+            for name, real in layers.items()
+            if ranks[name] > 3 and declared[real].type == "tensor(float)"
+        }
+        return _Tensors(network, layers, images, dequantisers, graph.external_files)
 
-    def _ranks_by_a_run(self, content: bytes, names: list[str], inputs: list) -> dict:
+    def _ranks_by_a_run(
+        self, content: bytes, names: list[str], inputs: list[InputSpec]
+    ) -> dict[str, int]:
         """Return numbers of axes, 0 for tensors without a row for every sample.
 
         Of models that cannot run on the inputs of a trial, nothing is returned.
@@ -207,13 +214,26 @@ class OnnxExtractor(NetworkExtractor):
     def _session_for(self, layers: tuple[str, ...]) -> Any:
         tensors = self._tensors
         sessions = self._remember("sessions", dict)
-        key = (layers, repr(self.providers))
+        key = (layers, self.pooling, self.data_format, repr(self.providers))
         if key not in sessions:
             while len(sessions) >= _MOST_SESSIONS:
                 sessions.pop(next(iter(sessions)))
-            wanted = [tensors.made[layer] for layer in layers]
-            sessions[key] = self._start(self._content(), wanted, tensors.dequantisers)
+            extra = dict(tensors.dequantisers)
+            wanted = []
+            for layer in layers:
+                made = tensors.made[layer]
+                if layer in tensors.images and self._averages_channels_first(layer):
+                    # Where the runtime is at it, this costs next to nothing.
+                    mean = f"{made}/mean"
+                    extra[mean] = OnnxNode("GlobalAveragePool", (made,), (mean,))
+                    made = mean
+                wanted.append(made)
+            sessions[key] = self._start(self._content(), wanted, extra)
         return sessions[key]
+
+    def _averages_channels_first(self, layer: str) -> bool:
+        data_format = self._format_of_images(self._network, layer)
+        return self.pooling in ("auto", "mean") and data_format == "channels_first"
 
     def _start(
         self,
@@ -300,10 +320,15 @@ class OnnxExtractor(NetworkExtractor):
 
 @dataclass(frozen=True)
 class _Tensors:
-    """What `OnnxExtractor` knows of a graph: `made` has the output of each layer."""
+    """What `OnnxExtractor` knows of a graph.
+
+    `made` has the tensor of real numbers of each layer; `images` are the layers of
+    four axes and more in single precision.
+    """
 
     network: Network
     made: dict[str, str]
+    images: set[str]
     dequantisers: dict[str, OnnxNode]
     external_files: list[str]
 

@@ -209,7 +209,9 @@ def test_an_early_layer_ends_the_run_and_drops_other_weights():
     content = residual_network(classes=5000)
     whole = LiteRTExtractor(content, "*")
     early = whole.with_layer("stem")
-    for extractor, n_operations in ((whole, 6), (early, 1)):
+    # The layers with positions are averaged by an operation each.
+    for extractor, n_operations in ((whole, 6 + 3), (early, 1 + 1)):
+        assert extractor.layers_
         (model,), _ = models_run(extractor, IMAGES)
         graph = schema.Model.GetRootAsModel(model, 0).Subgraphs(0)
         assert graph.OperatorsLength() == n_operations
@@ -217,7 +219,8 @@ def test_an_early_layer_ends_the_run_and_drops_other_weights():
 
 
 def test_one_run_a_batch_gives_all_layers(content):
-    _, runs = models_run(LiteRTExtractor(content, "*", batch_size=3), IMAGES)
+    extractor = LiteRTExtractor(content, "*", batch_size=3).fit(IMAGES)
+    _, runs = models_run(extractor, IMAGES)
     assert [shape[0] for shape in runs] == [3, 3, 1]
 
 
@@ -271,6 +274,25 @@ def test_tensors_of_one_name_are_told_apart():
 
 
 # -- inputs --------------------------------------------------------------------
+
+
+def test_tensors_without_a_row_for_every_sample_are_no_layers():
+    g = Graph()
+    g.tensor("x", (None, 4, 3))
+    options = schema.ReshapeOptionsT()
+    options.newShape = [-1, 3]
+    g.tensor("rows", (None, 3))
+    g.constant("rows.shape", np.int32([-1, 3]))
+    g.add("RESHAPE", ["x", "rows.shape"], "rows", options)
+    g.tensor("out", (None, 4, 3))
+    options = schema.ReshapeOptionsT()
+    options.newShape = [-1, 4, 3]
+    g.constant("out.shape", np.int32([-1, 4, 3]))
+    g.add("RESHAPE", ["rows", "out.shape"], "out", options)
+    extractor = LiteRTExtractor(g.content(["x"], ["out"]), "*")
+    assert extractor.layers_ == ["out"]
+    X = IMAGES.reshape(-1, 4, 3)[:6]
+    assert_close(extractor.fit_transform(X), X.mean(axis=1))
 
 
 def two_inputs():
