@@ -41,7 +41,7 @@ def model_attribute(method: Callable) -> property:
     -------
     attribute : property
         Raises AttributeError, with the same message, where `method` raises an
-        OSError, TypeError or ValueError.
+        ImportError, OSError, TypeError or ValueError.
 
     See Also
     --------
@@ -64,7 +64,7 @@ def model_attribute(method: Callable) -> property:
             return method(self)
         except AttributeError:
             raise
-        except (OSError, TypeError, ValueError) as error:
+        except (ImportError, OSError, TypeError, ValueError) as error:
             raise AttributeError(str(error)) from error
 
     return property(read)
