@@ -160,7 +160,8 @@ def _from_texts(texts: Sequence[str], tokenizer: Any, root: Any) -> dict[str, An
         encoded = tokenizer(texts, padding=True, return_tensors="pt", **how)
         if encoded["input_ids"].shape[1]:
             return _without_empty_rows(_accepted(dict(encoded), root))
-    return _padded_by_hand(tokenizer(texts, **how)["input_ids"], tokenizer)
+    encoded = _padded_by_hand(tokenizer(texts, **how), tokenizer)
+    return _without_empty_rows(_accepted(encoded, root))
 
 
 def _longest(tokenizer: Any, root: Any) -> int | None:
@@ -171,22 +172,27 @@ def _longest(tokenizer: Any, root: Any) -> int | None:
     return min(known, default=None)
 
 
-def _padded_by_hand(rows: Sequence[Sequence[int]], tokenizer: Any) -> dict[str, Any]:
+def _padded_by_hand(encoded: Mapping[str, Any], tokenizer: Any) -> dict[str, Any]:
     """Pad on the right for tokenizers that do not know how, such as GPT-2's.
 
     And where all texts are empty, of which others make tensors without positions.
     """
     import torch
 
-    length = max(1, *map(len, rows))
     ends = (tokenizer.pad_token_id, tokenizer.eos_token_id, 0)
     fill = next(number for number in ends if number is not None)
-    ids = torch.full((len(rows), length), fill)
-    mask = torch.zeros(len(rows), length, dtype=torch.long)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = torch.tensor(row, dtype=torch.long)
-        mask[i, : len(row)] = 1
-    return _without_empty_rows({"input_ids": ids, "attention_mask": mask})
+    rows = encoded["input_ids"]
+    length = max(1, *map(len, rows))
+    padded = {}
+    for key, values in encoded.items():
+        tokens = torch.full((len(rows), length), fill if key == "input_ids" else 0)
+        for i, row in enumerate(values):
+            tokens[i, : len(row)] = torch.tensor(row, dtype=torch.long)
+        padded[key] = tokens
+    padded["attention_mask"] = torch.tensor(
+        [[int(j < len(row)) for j in range(length)] for row in rows]
+    )
+    return padded
 
 
 def _without_empty_rows(encoded: dict[str, Any]) -> dict[str, Any]:
