@@ -21,21 +21,30 @@ from sklearn_transrate.statistics import ClassMoments, Scatter, Statistic
 
 __all__ = ["HScore", "h_score"]
 
+# Relative distance below which a covariance is a multiple of the identity. Shrinking it
+# changes nothing, and the optimal amount is a ratio of rounding errors.
+ISOTROPY = 1e-9
+
 
 # -- kernels -------------------------------------------------------------------
 
 
 def _ledoit_wolf_shrinkage(moments: ClassMoments, total: Scatter) -> float:
-    """Optimal weight of the scaled identity."""
+    """Optimal weight of the scaled identity, 0 where the covariance is one already."""
     n, d = moments.total_weight, moments.n_features
-    # Trace and Frobenius norm are the same in feature and in sample space.
-    triangle = (
-        total.triangle() if total.is_dense else linalg.gram_of_rows(total.factor())
-    )
-    covariance_norm = linalg.frobenius_norm(triangle) ** 2 / n**2
-    mean_variance = np.trace(triangle) / n / d
-    spread = covariance_norm - d * mean_variance**2
-    if not spread > 0:
+    if total.is_dense:
+        covariance = total.triangle() / n
+        mean_variance = np.trace(covariance) / d
+        # Differences first, squares second: nothing cancels.
+        deviation = covariance.copy()
+        deviation[np.diag_indices(d)] -= mean_variance
+        spread = linalg.frobenius_norm(deviation) ** 2
+        covariance_norm = spread + d * mean_variance**2
+    else:  # in sample space, where the rank is below d and the spread is no difference
+        gram = linalg.gram_of_rows(total.factor()) / n
+        covariance_norm = linalg.frobenius_norm(gram) ** 2
+        spread = covariance_norm - np.trace(gram) ** 2 / d
+    if spread <= ISOTROPY**2 * covariance_norm:
         return 0.0
     # Mean squared distance between a sample's outer product and the covariance.
     noise = (moments.norm_moments().fourth / n - covariance_norm) / n

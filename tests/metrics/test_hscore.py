@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.covariance import LedoitWolf
+from sklearn.covariance import LedoitWolf, ledoit_wolf_shrinkage
 from sklearn.cross_decomposition import CCA
 
 from sklearn_transrate.exceptions import (
@@ -16,6 +16,7 @@ from sklearn_transrate.exceptions import (
 )
 from sklearn_transrate.metrics import HScore, h_score
 from sklearn_transrate.statistics import ClassMoments
+from sklearn_transrate.testing._metric_laws import check_batches
 from tests.golden import golden, load_inputs
 from tests.references import hscore as definition
 
@@ -175,6 +176,37 @@ def test_the_shrunk_form_still_tells_labels_from_noise_there():
     X, y = random_features(3, 40, 60)
     shuffled = np.random.default_rng(0).permutation(y)
     assert h_score(X, y, **SHRUNK) > 1.5 * h_score(X, shuffled, **SHRUNK)
+
+
+# One feature whose variance and mean variance differ in the last digit, or do not, by
+# the order of the rows.
+ONE_FEATURE = [-0.25612286, -1.42929597, -0.85721004, -0.6243682, -0.37026869]
+ONE_FEATURE += [0.48186476, 1.2203916, -0.14745362, 1.5996155]
+ONE_FEATURE_CLASSES = [0, 1, 0, 1, 0, 0, 0, 1, 0]
+
+
+def test_batches_of_one_feature_give_the_score_of_all():
+    X, y = np.array(ONE_FEATURE)[:, None], np.array(ONE_FEATURE_CLASSES)
+    check_batches(HScore(**SHRUNK), X, y, random_state=0)
+
+
+@given(st.integers(0, 2**16), st.floats(1e-6, 1e6), st.floats(-1e3, 1e3))
+def test_one_feature_is_not_shrunk(seed, scale, offset):
+    X, y = random_features(seed, 12, 1)
+    assert ledoit_wolf_shrinkage(X) == 0.0  # scikit-learn's
+    metric = HScore(**SHRUNK).fit(scale * (X + offset), y)
+    assert metric.parts_["shrinkage"] == 0.0
+    assert metric.score_ == pytest.approx(h_score(X, y), rel=1e-6)
+
+
+@given(st.integers(0, 2**16), st.integers(2, 12), st.floats(-1e3, 1e3))
+def test_a_covariance_that_is_a_multiple_of_the_identity_is_not_shrunk(seed, d, offset):
+    rng = np.random.default_rng(seed)
+    centred = rng.standard_normal((30, d))
+    centred -= centred.mean(axis=0)
+    white = np.linalg.qr(centred)[0] + offset
+    metric = HScore(**SHRUNK).fit(white, rng.permutation(np.arange(30) % 3))
+    assert metric.parts_["shrinkage"] == 0.0
 
 
 def test_redundant_features_do_not_saturate():
