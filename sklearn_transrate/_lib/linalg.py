@@ -17,12 +17,14 @@ __all__ = [
     "effective_rank",
     "eigh_all",
     "eigh_psd",
+    "eigvalsh_alive",
     "empty_triangle",
     "frobenius_norm",
     "gram_of_rows",
     "isometric_rows",
     "log_det_identity_plus",
     "mirror",
+    "rank_of_eigenvalues",
     "rank_tolerance",
 ]
 
@@ -97,13 +99,10 @@ def effective_rank(triangle: np.ndarray) -> int:
     eigenvalues, which are computed only when it cannot. Coordinates without any
     variance (dead units) are set aside first.
     """
-    diagonal = np.diagonal(triangle)
-    alive = np.flatnonzero(diagonal > 0)
-    if len(alive) == 0:
-        return 0
-    if len(alive) < len(triangle):
-        triangle = triangle[np.ix_(alive, alive)]
+    triangle = _alive(triangle)
     size = len(triangle)
+    if size == 0:
+        return 0
     norm = frobenius_norm(triangle)
     shifted = triangle.copy(order="F")
     # Twice the tolerance, and the Frobenius norm in place of the largest
@@ -111,8 +110,35 @@ def effective_rank(triangle: np.ndarray) -> int:
     shifted[np.diag_indices(size)] -= 2.0 * rank_tolerance(norm, size)
     if cholesky(shifted, overwrite=True) is not None:
         return size
+    return rank_of_eigenvalues(eigvalsh_alive(triangle))
+
+
+def eigvalsh_alive(triangle: np.ndarray) -> np.ndarray:
+    """Return the eigenvalues, ascending, but for coordinates without any variance.
+
+    Of a positive semi-definite matrix: rounding leaves none below zero.
+    """
+    triangle = _alive(triangle)
+    if len(triangle) == 0:
+        return np.empty(0)
     eigenvalues = eigh(triangle, lower=True, eigvals_only=True, check_finite=False)
-    return int(np.sum(eigenvalues > rank_tolerance(eigenvalues[-1], size)))
+    return np.maximum(eigenvalues, 0.0)
+
+
+def rank_of_eigenvalues(eigenvalues: np.ndarray) -> int:
+    """Return the number of ascending eigenvalues above rounding noise."""
+    if len(eigenvalues) == 0:
+        return 0
+    floor = rank_tolerance(eigenvalues[-1], len(eigenvalues))
+    return int(np.sum(eigenvalues > floor))
+
+
+def _alive(triangle: np.ndarray) -> np.ndarray:
+    """Return the part of a matrix whose diagonal is not zero."""
+    alive = np.flatnonzero(np.diagonal(triangle) > 0)
+    if len(alive) == len(triangle):
+        return triangle
+    return triangle[np.ix_(alive, alive)]
 
 
 def frobenius_norm(triangle: np.ndarray) -> float:

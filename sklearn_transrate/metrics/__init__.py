@@ -39,6 +39,7 @@ from sklearn_transrate.metrics._scorer_factories import (
 from sklearn_transrate.metrics._sfda import SFDA, sfda_score
 from sklearn_transrate.metrics._tmi import TMI, tmi_score
 from sklearn_transrate.metrics._transrate import TransRate, transrate_score
+from sklearn_transrate.metrics._transrate_curve import EpsCurve
 from sklearn_transrate.metrics._transrate_spectra import transrate_from_eigenvalues
 from sklearn_transrate.metrics._y_first import FeaturesAsPredictions, y_first
 
@@ -55,6 +56,7 @@ __all__ = [
     "TMI",
     "Constant",
     "ETran",
+    "EpsCurve",
     "FeatureWidth",
     "FeaturesAsPredictions",
     "FunctionMetric",

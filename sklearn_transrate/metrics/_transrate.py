@@ -13,6 +13,7 @@ import numpy as np
 
 from sklearn_transrate.metrics._base import MetricResult, TransferMetric
 from sklearn_transrate.metrics._coding_rate import distortion
+from sklearn_transrate.metrics._transrate_curve import EpsCurveMixin
 from sklearn_transrate.metrics._transrate_kernels import (
     Distortion,
     class_rates,
@@ -171,7 +172,7 @@ def transrate_score(
 # -- the object ----------------------------------------------------------------
 
 
-class TransRate(TransferMetric):
+class TransRate(EpsCurveMixin, TransferMetric):
     """TransRate as an object, for streams, selectors and its parts.
 
     Parameters
@@ -355,19 +356,9 @@ class TransRate(TransferMetric):
         self._check_parameters()
         if self.estimate == "leave_one_out":
             return self._evaluate_left_out(moments, rows)
-        origin = rows is not None
-        if origin:
-            Z, y = unit_rows(rows), rows.targets
-            empty = self._empty_moments(self.resolve_task(y))
-            moments = empty.from_batch(Z, y, rows.weights, **empty.config)
+        moments, origin = self._moments_in_form(moments, rows)
         distort = Distortion(self.eps, self.eps_unit, self.normalize == "rank")
-        by_class = isinstance(moments, ClassMoments) and moments.scatter == "class"
-        if self.covariance == "pooled" or not by_class:
-            if self.projection is not None:
-                raise ValueError(
-                    "Expected classes with covariances of their own for "
-                    "projection='between'. Use covariance='class' and class labels."
-                )
+        if self._is_pooled(moments):
             rates, weights, counts = pooled_rates(moments, distort), np.ones(1), None
         else:
             kernel = class_rates if self.projection is None else projected_rates
@@ -375,7 +366,27 @@ class TransRate(TransferMetric):
             weights = class_weights(counts, self.class_weight)
         return self._combined(rates, weights, counts, moments.n_features)
 
-    def _evaluate_left_out(self, moments, rows) -> MetricResult:
+    def _moments_in_form(self, moments, rows) -> tuple[Statistic, bool]:
+        """Return the moments to read, and whether they are about the origin."""
+        if rows is None:
+            return moments, False
+        Z, y = unit_rows(rows), rows.targets
+        empty = self._empty_moments(self.resolve_task(y))
+        return empty.from_batch(Z, y, rows.weights, **empty.config), True
+
+    def _is_pooled(self, moments) -> bool:
+        """Whether one covariance stands for what all labels leave."""
+        by_class = isinstance(moments, ClassMoments) and moments.scatter == "class"
+        if by_class and self.covariance == "class":
+            return False
+        if self.projection is not None:
+            raise ValueError(
+                "Expected classes with covariances of their own for "
+                "projection='between'. Use covariance='class' and class labels."
+            )
+        return True
+
+    def _check_left_out(self, moments) -> None:
         refused = (self.row_norm, self.projection, self.normalize)
         if any(refused) or self.eps_unit != "absolute":
             raise ValueError(
@@ -388,6 +399,9 @@ class TransRate(TransferMetric):
                 "estimate='leave_one_out' expected class labels. Use 'plug_in' for "
                 "indicators and values."
             )
+
+    def _evaluate_left_out(self, moments, rows) -> MetricResult:
+        self._check_left_out(moments)
         fixed = None
         if self.eps != "auto":
             fixed = distortion(self.eps, "absolute", np.empty((0, 0)), 1.0)

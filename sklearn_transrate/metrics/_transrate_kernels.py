@@ -6,7 +6,7 @@ feature and the sample side.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,17 @@ from sklearn_transrate.metrics._coding_rate import (
 )
 from sklearn_transrate.statistics import ClassMoments, RowSample, TargetMoments
 
-__all__ = ["Rates", "class_rates", "pooled_rates", "projected_rates", "unit_rows"]
+__all__ = [
+    "Distortion",
+    "Rates",
+    "class_rates",
+    "class_triangles",
+    "pooled_rates",
+    "projected_rates",
+    "projected_spectra",
+    "total_and_left",
+    "unit_rows",
+]
 
 # Rows put together for one update of the total scatter.
 UPDATE_ROWS = 4096
@@ -80,9 +90,7 @@ def _offsets(moments: ClassMoments, origin: bool) -> np.ndarray:
     return moments.between_rows()
 
 
-def _class_triangles(
-    moments: ClassMoments, offsets: np.ndarray
-) -> Iterator[np.ndarray]:
+def _each_triangle(moments: ClassMoments, offsets: np.ndarray) -> Iterator[np.ndarray]:
     """Yield each class's scatter about the reference point, on its smaller side.
 
     A dense one is overwritten by the next.
@@ -152,6 +160,23 @@ def _thin_rank(gram: np.ndarray, moments: ClassMoments) -> int:
     return linalg.effective_rank(filled) - 1
 
 
+def class_triangles(
+    moments: ClassMoments, origin: bool
+) -> tuple[np.ndarray, Iterable[np.ndarray], bool]:
+    """Second moments about one common point: of all, of each class; and if thin.
+
+    All on the smaller of their sides. A class's matrix may be overwritten by the
+    next one's.
+    """
+    offsets = _offsets(moments, origin)
+    thin = moments.n_samples <= moments.n_features and not any(
+        moments.class_scatter(k).is_dense for k in range(len(offsets))
+    )
+    if thin:
+        return *_thin_total(moments, offsets), thin
+    return _dense_total(moments, offsets), _each_triangle(moments, offsets), thin
+
+
 def class_rates(
     moments: ClassMoments, distort: Distortion, *, origin: bool = False
 ) -> Rates:
@@ -159,15 +184,7 @@ def class_rates(
 
     The point is the global mean, or the origin.
     """
-    offsets = _offsets(moments, origin)
-    thin = moments.n_samples <= moments.n_features and not any(
-        moments.class_scatter(k).is_dense for k in range(len(offsets))
-    )
-    if thin:
-        total, classes = _thin_total(moments, offsets)
-    else:
-        total = _dense_total(moments, offsets)
-        classes = _class_triangles(moments, offsets)
+    total, classes, thin = class_triangles(moments, origin)
     rank = None
     if distort.reads_rank:
         if not np.trace(total) > 0:
@@ -179,7 +196,7 @@ def class_rates(
     weight = moments.total_weight
     eps = distortion(distort.eps, distort.unit, total, weight, rank)
     if eps == 0:
-        return Rates(0.0, np.zeros(len(offsets)), eps, rank)
+        return Rates(0.0, np.zeros(len(moments.counts)), eps, rank)
     rate = rate_of_triangle(total, weight, eps)
     rates = [
         rate_of_triangle(triangle, count, eps)
@@ -216,16 +233,22 @@ def _total_and_residual(moments: TargetMoments) -> tuple[np.ndarray, np.ndarray]
     return linalg.gram_of_rows(rows[:, :d]), linalg.gram_of_rows(residual)
 
 
+def total_and_left(
+    moments: ClassMoments | TargetMoments,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scatters of the features, and of what a linear model of the labels leaves."""
+    if isinstance(moments, ClassMoments):
+        return _total_and_within(moments)
+    return _total_and_residual(moments)
+
+
 def pooled_rates(moments: ClassMoments | TargetMoments, distort: Distortion) -> Rates:
     """Rates of all features, and of what a linear model of the labels leaves.
 
     For classes the linear model of one-hot labels predicts class means, so what it
     leaves is the scatter within classes, pooled.
     """
-    if isinstance(moments, ClassMoments):
-        total, residual = _total_and_within(moments)
-    else:
-        total, residual = _total_and_residual(moments)
+    total, residual = total_and_left(moments)
     weight = moments.total_weight
     rank = linalg.effective_rank(total) if distort.reads_rank else None
     eps = distortion(distort.eps, distort.unit, total, weight, rank)
@@ -235,7 +258,7 @@ def pooled_rates(moments: ClassMoments | TargetMoments, distort: Distortion) -> 
     return Rates(rate_of_triangle(total, weight, eps), np.array([left]), eps, rank)
 
 
-def _projected_spectra(
+def projected_spectra(
     moments: ClassMoments, origin: bool
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Spectra after projecting features on the between-class directions.
@@ -276,7 +299,7 @@ def projected_rates(
     moments: ClassMoments, distort: Distortion, *, origin: bool = False
 ) -> Rates:
     """Rates after projecting features on the directions that separate class means."""
-    eigenvalues, spectra = _projected_spectra(moments, origin)
+    eigenvalues, spectra = projected_spectra(moments, origin)
     floor = linalg.rank_tolerance(eigenvalues.max(initial=0.0), moments.n_features)
     rank = int(np.sum(eigenvalues > floor))
     eps = distortion(distort.eps, distort.unit, np.diag(eigenvalues), 1.0, rank)

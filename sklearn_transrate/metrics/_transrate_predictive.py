@@ -14,7 +14,7 @@ from sklearn_transrate._lib import linalg
 from sklearn_transrate._lib.labels import encode_labels
 from sklearn_transrate.statistics import ClassMoments, RowSample
 
-__all__ = ["predictive_information"]
+__all__ = ["predictive_curve", "predictive_information"]
 
 # Distortions that are tried, in units of the mean non-zero eigenvalue: all of these,
 # then the neighbours of the best at half the step.
@@ -49,23 +49,12 @@ def predictive_information(
     rank : int
         Rank of the features.
     """
-    codes = encode_labels(rows.targets)[1]
-    weights = np.ones(len(codes)) if rows.weights is None else rows.weights
-    total = moments.total()
-    if total.trace() == 0:
+    if moments.total_trace() == 0:
         return np.zeros(len(moments.counts)), np.inf, 0
-    X = rows.features.astype(np.float64) - moments.mean
-    if total.is_dense:
-        rank = linalg.effective_rank(total.triangle())
-        within = moments.within().triangle()
-    else:
-        X, within = _thin_coordinates(X, codes, weights)
-        rank = X.shape[1]
-    values, vectors = linalg.eigh_all(within)
-    samples = _Samples(X @ vectors, codes, weights, np.maximum(values, 0.0))
+    samples, rank = _samples_on_axes(moments, rows)
     if eps is not None:
         return samples.gains([eps])[0], eps, rank
-    grid = GRID * (total.trace() / moments.total_weight / rank)
+    grid = GRID * (moments.total_trace() / moments.total_weight / rank)
     gains = samples.gains(grid)
     best = grid[gains.sum(axis=1).argmax()]
     grid = np.concatenate([grid, [best / HALF_STEP, best * HALF_STEP]])
@@ -74,6 +63,31 @@ def predictive_information(
     if gains[winner].sum() <= 0:  # the limit of coarse coding: nothing is claimed
         return np.zeros(len(moments.counts)), np.inf, rank
     return gains[winner], float(grid[winner]), rank
+
+
+def predictive_curve(
+    moments: ClassMoments, rows: RowSample, grid: np.ndarray
+) -> np.ndarray:
+    """Information in nats a sample, out of sample, at each absolute distortion."""
+    if moments.total_trace() == 0:
+        return np.zeros(len(grid))
+    return _samples_on_axes(moments, rows)[0].gains(grid).sum(axis=1)
+
+
+def _samples_on_axes(moments: ClassMoments, rows: RowSample) -> tuple[_Samples, int]:
+    """Return samples about their mean, on principal axes within classes; and a rank."""
+    codes = encode_labels(rows.targets)[1]
+    weights = np.ones(len(codes)) if rows.weights is None else rows.weights
+    total = moments.total()
+    X = rows.features.astype(np.float64) - moments.mean
+    if total.is_dense:
+        rank = linalg.effective_rank(total.triangle())
+        within = moments.within().triangle()
+    else:
+        X, within = _thin_coordinates(X, codes, weights)
+        rank = X.shape[1]
+    values, vectors = linalg.eigh_all(within)
+    return _Samples(X @ vectors, codes, weights, np.maximum(values, 0.0)), rank
 
 
 def _thin_coordinates(X, codes, weights) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,13 @@ from tests.benchmarks.settings import Settings
 from tests.benchmarks.timing import Contestant
 from tests.references.transrate import transrate_listing
 
-__all__ = ["float32_speed", "h_score_speed", "logme_speed", "transrate_speed"]
+__all__ = [
+    "eps_curve_speed",
+    "float32_speed",
+    "h_score_speed",
+    "logme_speed",
+    "transrate_speed",
+]
 
 # (n, d, K): how many times faster than the listing.
 LISTING_SHAPES = {
@@ -63,6 +69,21 @@ def float32_speed(settings: Settings) -> Iterator[Claim]:
         )
         yield over("TransRate, float32", "float64", shape, race, "double")
         yield _difference("TransRate, float32", "float64", shape, race, "double", 1e-6)
+
+
+def eps_curve_speed(settings: Settings) -> Iterator[Claim]:
+    """Fifty distortions, against one score; features to numbers, both of them."""
+    metric = TransRate()
+    for full in LISTING_SHAPES:
+        shape = settings.shape(*full)
+        settings.tell(f"TransRate at 50 distortions {shape}")
+        X, y = labelled_features(*shape)
+        race = settings.race(
+            ours=lambda X=X, y=y: TransRate().fit(X, y).eps_curve(),
+            score=lambda X=X, y=y: metric.score(X, y),
+        )
+        bound = settings.bound(at_most(3))
+        yield over("TransRate, 50 distortions", "one", shape, race, "score", bound)
 
 
 def logme_speed(settings: Settings) -> Iterator[Claim]:
