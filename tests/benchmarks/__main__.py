@@ -12,7 +12,15 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from tests.benchmarks import growth, memory, speed, startup, streaming, zoo
+from tests.benchmarks import (
+    growth,
+    memory,
+    speed,
+    startup,
+    streaming,
+    torch_layers,
+    zoo,
+)
 from tests.benchmarks.claims import Claim, claims_table
 from tests.benchmarks.plot import plot_series
 from tests.benchmarks.settings import Settings
@@ -24,10 +32,12 @@ BENCHMARKS: dict[str, Callable[[Settings], Iterable[Claim]]] = {
     "logme": speed.logme_speed,
     "h_score": speed.h_score_speed,
     "float32": speed.float32_speed,
+    "eps_curve": speed.eps_curve_speed,
     "streaming": streaming.streaming,
     "growth": growth.growth,
     "memory": memory.memory,
     "startup": startup.startup,
+    "torch_layers": torch_layers.torch_layers,
 }
 TABLES: dict[str, Callable[[Settings], Table]] = {"zoo": zoo.zoo_table}
 
