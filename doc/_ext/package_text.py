@@ -34,6 +34,7 @@ PUBLIC_MODULES = (
     "sklearn_transrate.metrics",
     "sklearn_transrate.model_selection",
     "sklearn_transrate.results",
+    "sklearn_transrate.uncertainty",
     "sklearn_transrate.extractors",
     *FRAMEWORKS,
     "sklearn_transrate.statistics",

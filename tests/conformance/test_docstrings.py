@@ -18,6 +18,7 @@ MODULES = (
     "sklearn_transrate.results",
     "sklearn_transrate.statistics",
     "sklearn_transrate.testing",
+    "sklearn_transrate.uncertainty",
 )
 # GL01: text may start on the opening line, as everywhere in the ecosystem.
 # ES01, EX01, SA01: extended text, examples and links are for those who need them;

@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "metrics": GROUND | {"statistics"},
     "results": GROUND,
     "extractors": GROUND,
-    "model_selection": GROUND | {"statistics", "metrics", "results"},
+    "uncertainty": GROUND | {"statistics", "metrics", "results"},
+    "model_selection": GROUND | {"statistics", "metrics", "results", "uncertainty"},
     "testing": GROUND | {"statistics", "metrics", "extractors"},
     # The command and what it shows use the package as its users do.
     "cli": {"*"},
