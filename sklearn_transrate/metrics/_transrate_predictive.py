@@ -36,7 +36,7 @@ def predictive_information(
     moments : ClassMoments
         With the scatter within classes.
     rows : RowSample
-        The same samples.
+        The same samples, or some of them, over which the information is averaged.
     eps : float or None
         Absolute distortion; None takes the one that codes best, out of sample.
 
@@ -76,32 +76,50 @@ def predictive_curve(
 
 def _samples_on_axes(moments: ClassMoments, rows: RowSample) -> tuple[_Samples, int]:
     """Return samples about their mean, on principal axes within classes; and a rank."""
-    codes = encode_labels(rows.targets)[1]
-    weights = np.ones(len(codes)) if rows.weights is None else rows.weights
-    total = moments.total()
     X = rows.features.astype(np.float64) - moments.mean
+    centres = moments.between_rows() / np.sqrt(moments.counts)[:, None]
+    total = moments.total()
     if total.is_dense:
         rank = linalg.effective_rank(total.triangle())
         within = moments.within().triangle()
     else:
-        X, within = _thin_coordinates(X, codes, weights)
+        X, centres, within = _thin_coordinates(X, centres, moments)
         rank = X.shape[1]
     values, vectors = linalg.eigh_all(within)
-    return _Samples(X @ vectors, codes, weights, np.maximum(values, 0.0)), rank
+    samples = _Samples(
+        X @ vectors,
+        _class_numbers(rows, moments.classes),
+        rows.weights,
+        centres @ vectors,
+        moments.counts,
+        np.maximum(values, 0.0),
+    )
+    return samples, rank
 
 
-def _thin_coordinates(X, codes, weights) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows in as few coordinates as they span, and the scatter within."""
-    values, vectors = linalg.eigh_psd(linalg.gram_of_rows(X))
-    X = vectors * np.sqrt(values)
-    residuals = (X - _class_means(X, codes, weights)[codes]) * np.sqrt(weights)[:, None]
-    return X, linalg.add_gram(linalg.empty_triangle(X.shape[1]), residuals)
+def _thin_coordinates(X, centres, moments: ClassMoments) -> tuple[np.ndarray, ...]:
+    """Return rows and class means in as few coordinates as all samples span.
+
+    And the scatter within classes. With F the factor of the total and
+    ``F F' = U w U'``, an orthonormal basis is ``F' U / sqrt(w)``, in which F itself
+    is ``U sqrt(w)``.
+    """
+    inside = moments.within().factor()
+    factor = np.concatenate([inside, moments.between_rows()])
+    values, vectors = linalg.eigh_psd(linalg.gram_of_rows(factor))
+    roots = np.sqrt(values)
+    within = linalg.add_gram(
+        linalg.empty_triangle(len(values)), vectors[: len(inside)] * roots
+    )
+    turned = vectors / roots
+    return (X @ factor.T) @ turned, (centres @ factor.T) @ turned, within
 
 
-def _class_means(X, codes, weights) -> np.ndarray:
-    hot = np.zeros((codes.max() + 1, len(X)))
-    hot[codes, np.arange(len(X))] = weights
-    return (hot @ X) / np.bincount(codes, weights)[:, None]
+def _class_numbers(rows: RowSample, classes: list) -> np.ndarray:
+    """Return the place of each row's label among the classes of all samples."""
+    labels, codes = encode_labels(rows.targets)
+    place = {label: k for k, label in enumerate(classes)}
+    return np.array([place[label] for label in labels])[codes]
 
 
 class _Samples:
@@ -111,16 +129,22 @@ class _Samples:
     ----------
     X : ndarray of shape (n_samples, n_axes)
         Coordinates, about the mean.
-    codes, weights : ndarray of shape (n_samples,)
-        Class numbers and weights.
+    codes : ndarray of shape (n_samples,)
+        Class numbers.
+    weights : ndarray of shape (n_samples,) or None
+        Weights; None means 1 for each.
+    centres : ndarray of shape (n_classes, n_axes)
+        Class means, about the same point.
+    counts : ndarray of shape (n_classes,)
+        Weight of each class, of all samples, also of those that are not here.
     values : ndarray of shape (n_axes,)
         Eigenvalues of the scatter within classes.
     """
 
-    def __init__(self, X, codes, weights, values):
-        self.X, self.codes, self.weights, self.values = X, codes, weights, values
-        self.centres = _class_means(X, codes, weights)
-        self.counts = np.bincount(codes, weights)
+    def __init__(self, X, codes, weights, centres, counts, values):
+        self.X, self.codes, self.values = X, codes, values
+        self.weights = np.ones(len(codes)) if weights is None else weights
+        self.centres, self.counts = centres, counts
 
     def gains(self, grid) -> np.ndarray:
         """Nats of information by distortion and class; rows sum to the score."""
@@ -142,7 +166,10 @@ class _Samples:
                 # Nothing is known of a class whose only sample is left out.
                 gained[counts[own] <= 1.0] = 0.0
                 gains[number] += np.bincount(own, weights * gained, len(counts))
-        return gains / n
+        # The mean of the samples that are here stands for their class.
+        here = np.bincount(self.codes, self.weights, len(counts))
+        known = counts * (here > 0)
+        return gains * (known / np.where(here > 0, here, 1.0)) / known.sum()
 
 
 def _log_densities(rows, squares, centres, inverse, own, counts) -> np.ndarray:
