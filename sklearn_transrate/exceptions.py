@@ -14,6 +14,7 @@ __all__ = [
     "TransRateWarning",
     "UndefinedMetricWarning",
     "UnknownMetricError",
+    "UnstableRankingWarning",
 ]
 
 
@@ -27,6 +28,10 @@ class CandidateFailedWarning(TransRateWarning):
 
 class SaturatedScoreWarning(TransRateWarning):
     """A score sits at its bound whatever the labels say."""
+
+
+class UnstableRankingWarning(TransRateWarning):
+    """The first two candidates change places at a slightly different distortion."""
 
 
 class SwappedArgumentsError(ValueError):

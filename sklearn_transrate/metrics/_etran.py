@@ -22,8 +22,8 @@ from sklearn_transrate.metrics._discriminant import (
     resolve_shrinkage,
     warn_if_saturated,
 )
-from sklearn_transrate.metrics._logme import _spectrum_of_targets
 from sklearn_transrate.metrics._over_candidates import scaled_over_candidates
+from sklearn_transrate.metrics._target_energies import spectrum_of_targets
 from sklearn_transrate.statistics import (
     ClassMoments,
     RowSample,
@@ -71,7 +71,7 @@ def _squashed(energy: float) -> float:
 
 def _squared_errors(moments: TargetMoments):
     """Mean squared error of least squares without intercept, and variance, of each."""
-    _, energies, lengths = _spectrum_of_targets(moments)
+    _, energies, lengths = spectrum_of_targets(moments)
     n = moments.total_weight
     errors = np.maximum(lengths - energies.sum(axis=0), 0.0) / n
     joint, d = moments.joint(), moments.n_features

@@ -6,20 +6,25 @@ import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 
+from sklearn_transrate._lib.engines import map_rows
 from sklearn_transrate._lib.sklearn_compat import _safe_indexing
 from sklearn_transrate._lib.validation import check_features
 from sklearn_transrate.metrics._sparse import dense_equivalent
 from sklearn_transrate.model_selection._candidates import Source
 from sklearn_transrate.model_selection._plan import Plan
+from sklearn_transrate.model_selection._stability import nearby_scores
 from sklearn_transrate.statistics import Statistic, accumulate
 
-__all__ = ["Evaluation", "evaluate_source"]
+__all__ = ["CANCELLED", "Evaluation", "cancelled", "evaluate_source"]
+
+CANCELLED = "KeyboardInterrupt: fit was interrupted before this was done"
 
 
 @dataclass
@@ -36,12 +41,15 @@ class Evaluation:
         What it made of the rows, where they were wanted and not layered.
     error : Exception or None
         What ended it.
+    nearby : dict
+        By candidate, its scores at distortions around the metric's own.
     """
 
     records: list[dict[str, Any]]
     extractor: Any = None
     features: Any = None
     error: Exception | None = None
+    nearby: dict[str, tuple[float, float] | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -69,8 +77,8 @@ def evaluate_source(
         What to do.
     fit_params : mapping of method name to dict, default=None
         Routed metadata for "fit", "transform" and "fit_transform".
-    context : CallbackContext, default=None
-        Where callbacks are told of it.
+    context : Progress, default=None
+        Who is told of every batch.
 
     Returns
     -------
@@ -91,11 +99,17 @@ def evaluate_source(
         records = [
             _record(source, layer, done, X, y, plan) for layer in done.statistics
         ]
+        nearby = {
+            source.candidate(layer): nearby_scores(
+                plan.decisive or plan.scorings[0], _by_fold(named).values()
+            )
+            for layer, named in done.statistics.items()
+        }
     except Exception as error:
         if plan.raise_errors:
             raise
         return Evaluation([_failure(source, error)], error=error)
-    return Evaluation(records, done.extractor, done.features)
+    return Evaluation(records, done.extractor, done.features, nearby=nearby)
 
 
 def _run(source, X, y, plan, fit_params, context) -> _Pass:
@@ -130,6 +144,10 @@ def _run_layers(source, X, y, plan, fit_params, context, empty) -> _Pass:
     with _propagate(context, source.extractor):
         extractor = source.extractor.fit(X, y, **fit_params.get("fit", {}))
     fitted = time.perf_counter()
+    if hasattr(extractor, "lazy_features"):
+        lazy = extractor.lazy_features(X)
+        if lazy is not None:
+            return _run_blocks(source, lazy, y, plan, empty, extractor)
     batch_size = None if plan.batch_size == "auto" else plan.batch_size
     clock = {"spent": 0.0}
     widths: dict[str, int] = {}
@@ -151,6 +169,8 @@ def _run_layers(source, X, y, plan, fit_params, context, empty) -> _Pass:
             widths.update({layer: Z.shape[1] for layer, Z in features.items()})
             rows = slice(position, position + len(labels))
             position = rows.stop
+            if context is not None:
+                context.advance(position)
             if plan.sample_weight is None:
                 yield features, labels
             else:
@@ -170,6 +190,29 @@ def _run_layers(source, X, y, plan, fit_params, context, empty) -> _Pass:
         "fit_time": fitted - start,
         "transform_time": clock["spent"],
         "widths": list(map(list, widths.items())),
+    }
+    return _Pass(statistics, facts, extractor)
+
+
+def _run_blocks(source, features, y, plan, empty, extractor) -> _Pass:
+    """Summarise dask arrays block by block, on the workers that hold them."""
+    start = time.perf_counter()
+    checked = {
+        layer: map_rows(
+            partial(check_features, name=_subject(f"{source.name} / {layer}")), array
+        )
+        for layer, array in features.items()
+    }
+    weight = () if plan.sample_weight is None else (plan.sample_weight,)
+    filled = accumulate([(checked, y, *weight)], empty)
+    statistics = {
+        layer: {f"0.{key}": statistic for key, statistic in named.items()}
+        for layer, named in filled.items()
+    }
+    facts = {
+        "fit_time": 0.0,
+        "transform_time": time.perf_counter() - start,
+        "widths": [[layer, array.shape[1]] for layer, array in features.items()],
     }
     return _Pass(statistics, facts, extractor)
 
@@ -219,17 +262,19 @@ def _checked(Z, name: str, plan: Plan, *, whole: bool):
     if not sparse.issparse(Z):
         Z = np.asarray(Z)
         Z = Z[:, None] if Z.ndim == 1 else Z
-    Z = check_features(Z, name=f"Scoring of candidate {name!r}", accept_sparse=True)
+    Z = check_features(Z, name=_subject(name), accept_sparse=True)
     metrics = [s.metric for s in plan.scorings if s.metric is not None]
     return dense_equivalent(Z, metrics, whole=whole)
+
+
+def _subject(name: str) -> str:
+    return f"Scoring of candidate {name!r}"
 
 
 def _record(source, layer, done: _Pass, X, y, plan: Plan) -> dict[str, Any]:
     """Score one layer; a metric that fails leaves NaN and its reason."""
     named = done.statistics[layer]
-    folds: dict[str, list[Statistic]] = {}
-    for key, statistic in named.items():
-        folds.setdefault(key.partition(".")[0], []).append(statistic)
+    folds = _by_fold(named)
     start = time.perf_counter()
     scores, problems = {}, []
     for scoring in plan.scorings:
@@ -261,6 +306,13 @@ def _record(source, layer, done: _Pass, X, y, plan: Plan) -> dict[str, Any]:
     }
 
 
+def _by_fold(named: dict[str, Statistic]) -> dict[str, list[Statistic]]:
+    folds: dict[str, list[Statistic]] = {}
+    for key, statistic in named.items():
+        folds.setdefault(key.partition(".")[0], []).append(statistic)
+    return folds
+
+
 def _score(scoring, folds, extractor, layer, X, y, plan) -> tuple[float, float]:
     if scoring.metric is not None:
         results = [scoring.metric.evaluate(statistics) for statistics in folds.values()]
@@ -274,13 +326,22 @@ def _score(scoring, folds, extractor, layer, X, y, plan) -> tuple[float, float]:
     return float(scoring.consumer(extractor, X, y, **params)), np.nan
 
 
+def cancelled(source: Source) -> dict[str, Any]:
+    """Return the record of a source that was not done when fit was interrupted."""
+    return _without_score(source, CANCELLED)
+
+
 def _failure(source: Source, error: Exception) -> dict[str, Any]:
+    return _without_score(source, _text(error))
+
+
+def _without_score(source: Source, reason: str) -> dict[str, Any]:
     return {
         "candidate": source.name,
         "extractor": source.name,
         "layer": None,
         "status": "failed",
-        "error": _text(error),
+        "error": reason,
     }
 
 

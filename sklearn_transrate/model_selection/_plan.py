@@ -40,6 +40,8 @@ class Plan:
         Whether an error ends the selection.
     store : StatisticsStore or None
         Where finished statistics are kept.
+    decisive : Scoring or None
+        The one whose ranks name the winner; None means the first.
     """
 
     scorings: Sequence[Scoring]
@@ -50,6 +52,7 @@ class Plan:
     keep_features: bool = False
     raise_errors: bool = False
     store: StatisticsStore | None = None
+    decisive: Scoring | None = None
 
 
 def choose_rows(y, max_samples, rng) -> np.ndarray | None:
@@ -80,6 +83,7 @@ def make_plan(
     routed: Mapping[str, Any],
     *,
     keep_features: bool,
+    decisive: Scoring | None = None,
 ) -> Plan:
     """Decide what all candidates of a selector have in common.
 
@@ -95,6 +99,8 @@ def make_plan(
         Metadata of the candidates; part of what saved statistics depend on.
     keep_features : bool
         Whether the caller wants the winner's features.
+    decisive : Scoring, default=None
+        The one whose ranks name the winner; None means the first.
     """
     required = cheapest_cover(
         wanted for scoring in scorings for wanted in scoring.required(y)
@@ -117,6 +123,7 @@ def make_plan(
         keep_features=keep_features,
         raise_errors=isinstance(selector.error_score, str),
         store=store,
+        decisive=decisive,
     )
 
 

@@ -68,7 +68,7 @@ def test_nothing_is_held_out_unless_asked():
 
 def test_the_winner_is_not_transformed_twice():
     Extractor.counts["transform"] = 0
-    TransferSelector([("a", Extractor(2)), ("b", Extractor(3))]).fit_transform(X, y)
+    TransferSelector([("a", Extractor(2)), ("b", Extractor(4))]).fit_transform(X, y)
     assert Extractor.counts["transform"] == 2
 
 

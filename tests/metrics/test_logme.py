@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.datasets import load_diabetes
 
 from sklearn_transrate.exceptions import SwappedArgumentsError, UndefinedMetricWarning
 from sklearn_transrate.metrics import LogME, logme_score
+from sklearn_transrate.metrics._logme import _max_evidence
 from sklearn_transrate.statistics import ClassMoments
 from tests.golden import golden, load_inputs
 from tests.references import logme as definition
@@ -99,6 +100,31 @@ def test_no_prior_and_no_noise_explain_the_targets_better(seed, n, d, alpha, bet
     ]
     evidences = LogME().fit(X, y).parts_["evidences"]
     assert np.all(evidences >= np.array(at_random) - CLOSED_FORM)
+
+
+@given(
+    st.integers(0, 2**16),
+    st.integers(1, 30),
+    st.sampled_from([0.1, 1.0, 5.0, 12.0]),
+    st.sampled_from([-0.5, 0.0, 0.5, 1.0]),
+    st.floats(-14, 3),
+)
+@example(seed=109, rank=7, spread=5.0, slope=1.0, log_out=0.0)  # two peaks, one narrow
+def test_no_ratio_of_precisions_gives_more_evidence(seed, rank, spread, slope, log_out):
+    rng = np.random.default_rng(seed)
+    eigenvalues = np.sort(np.exp(spread * rng.standard_normal(rank)))
+    # Cubes make some directions stand out, and with them several local maxima.
+    energies = rng.exponential(size=(rank, 4)) ** 3 * eigenvalues[:, None] ** slope
+    outside = 10.0**log_out * energies.sum(axis=0)
+    n = rank + 20
+    fine = np.linspace(np.log(eigenvalues[0]) - 40, np.log(eigenvalues[-1]) + 40, 4000)
+    shrunk = np.exp(fine)[:, None] / (eigenvalues + np.exp(fine)[:, None])
+    error = outside + shrunk @ energies
+    evidence = np.log(shrunk).sum(axis=1)[:, None] / n - np.log(2 * np.pi * error / n)
+    searched = 0.5 * (evidence.max(axis=0) - 1.0)
+    found = _max_evidence(eigenvalues, energies, outside, n)
+    assert np.all(found >= searched - 1e-12 * np.abs(searched))
+    assert found == pytest.approx(searched, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", ["regression_n240_d14_q2", "sklearn_diabetes"])
