@@ -16,6 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from sklearn_transrate.exceptions import UnknownMetricError
 from sklearn_transrate.metrics._base import TransferMetric
+from sklearn_transrate.metrics._transrate_options import FORMS
 
 __all__ = [
     "ENTRY_POINT_GROUP",
@@ -49,11 +50,9 @@ _BUILTIN: dict[str, tuple[str, str, dict]] = {
     "sfda": ("_sfda", "SFDA", {}),
     "shrunk_h_score": ("_hscore", "HScore", {"shrinkage": "ledoit_wolf"}),
     "transrate": ("_transrate", "TransRate", {}),
-    "transrate_predictive": (
-        "_transrate",
-        "TransRate",
-        {"estimate": "leave_one_out", "normalize": None},
-    ),
+    "transrate_corrected": ("_transrate", "TransRate", FORMS["corrected"]),
+    "transrate_listing": ("_transrate", "TransRate", FORMS["listing"]),
+    "transrate_relative": ("_transrate", "TransRate", FORMS["relative"]),
     "ncti": ("_ncti", "NCTI", {}),
     "parc": ("_parc", "PARC", {"random_state": 0}),
     "tmi": ("_tmi", "TMI", {}),

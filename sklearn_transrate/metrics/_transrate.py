@@ -21,7 +21,17 @@ from sklearn_transrate.metrics._transrate_kernels import (
     projected_rates,
     unit_rows,
 )
-from sklearn_transrate.metrics._transrate_options import check_options, class_weights
+from sklearn_transrate.metrics._transrate_null import (
+    expected_rate,
+    mean_over_permutations,
+)
+from sklearn_transrate.metrics._transrate_options import (
+    FORMS,
+    PLUG_IN,
+    check_left_out,
+    check_options,
+    class_weights,
+)
 from sklearn_transrate.metrics._transrate_predictive import predictive_information
 from sklearn_transrate.statistics import (
     ClassMoments,
@@ -31,16 +41,6 @@ from sklearn_transrate.statistics import (
 )
 
 __all__ = ["TransRate", "transrate_score"]
-
-# Forms by name: four published ones and our own, by the parameters that make them.
-FORMS: dict[str, dict[str, Any]] = {
-    "listing": {"eps": 1e-4, "class_weight": "uniform", "normalize": None},
-    "definition": {"eps": 1e-4, "normalize": None},
-    "protocol": {"eps": 1e-4, "eps_unit": "trace", "row_norm": "l2"},
-    "projected": {"eps": 1e-4, "eps_unit": "trace", "projection": "between"},
-    "predictive": {"estimate": "leave_one_out", "normalize": None},
-}
-
 
 # -- functions -----------------------------------------------------------------
 
@@ -56,14 +56,20 @@ def transrate_score(
     projection=None,
     eps_unit="absolute",
     covariance="class",
-    estimate="plug_in",
+    estimate="auto",
+    correction=None,
+    max_samples=10_000,
     task="auto",
+    random_state=None,
     sample_weight=None,
 ):
     """TransRate of features for a labelled task.
 
-    How many nats of the features' coding rate are explained by the classes. Higher
-    is better: features spread widely as a whole and little within each class.
+    How many nats fewer it takes to code the features when the classes are known.
+    Higher is better: features spread widely as a whole and little within each class.
+    By default each sample is coded by the others, so that few samples and wide
+    features do not flatter the score; the published forms, which describe samples by
+    themselves, are had by naming any of their parameters or by `TransRate.from_form`.
 
     Parameters
     ----------
@@ -74,13 +80,14 @@ def transrate_score(
         or real values, whose linear prediction takes the place of the class means.
     eps : float or "auto", default="auto"
         Distortion. A float is absolute, as in the paper, unless `eps_unit` says
-        otherwise. "auto" is 0.1 times the mean non-zero eigenvalue of the
-        covariance, so that the score does not change with the features' scale.
+        otherwise. "auto" does not change with the features' scale: out of sample it
+        is the distortion that codes best, for the plug-in 0.1 times the mean
+        non-zero eigenvalue of the covariance.
     class_weight : {"prior", "uniform"}, default="prior"
         Weight of each class's rate: its share of the samples, as in the paper's
         definition, or the same for all, as in the paper's listing.
     normalize : {"rank", "n_features"} or None, default="rank"
-        What to divide both rates by. The rank makes layers of different width
+        What to divide the plug-in rates by. The rank makes layers of different width
         comparable: the score is then a mean over directions.
     row_norm : {"l2"} or None, default=None
         "l2" scales each row to unit length before and after centring, as in the
@@ -95,22 +102,34 @@ def transrate_score(
         "class" codes each class by itself, as published. "pooled" codes what a
         linear model of the labels leaves, with one covariance for all classes, which
         needs far fewer samples; always so for indicators and values.
-    estimate : {"plug_in", "leave_one_out"}, default="plug_in"
+    estimate : {"auto", "plug_in", "leave_one_out"}, default="auto"
         "plug_in" describes the samples by their own moments, as published.
         "leave_one_out" codes each sample by the others, with its label by the
         Gaussian of its class, without by the mixture of all; pooled covariance,
-        classes only. ``eps="auto"`` is then the distortion that codes best.
+        classes only. "auto" is the latter for classes as long as all parameters of
+        the plug-in, those above and `correction`, are left as they are.
+    correction : {"analytic", "permutation"} or None, default=None
+        What the plug-in is expected to give for labels that have nothing to do with
+        the features, to be subtracted: by formula, with ``covariance="pooled"``; or
+        as the mean over 5 permutations of the labels, which takes the rows.
+    max_samples : int or None, default=10_000
+        Over how many samples at most, drawn at random, "leave_one_out" averages. All
+        samples code them, whatever their number.
     task : {"auto", "classification", "multilabel", "regression"}, default="auto"
         What `y` holds. "auto" takes whole numbers, strings and booleans as classes,
         0/1 matrices as labels, and anything else as values.
+    random_state : int, RandomState instance or None, default=None
+        Which permutations.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights; a weight of 2 counts as two equal rows.
 
     Returns
     -------
     score : float
-        In nats per sample, for each direction unless ``normalize=None``. At least 0
-        with class priors; 0 when all classes look alike; without upper bound.
+        In nats per sample. By default between 0, when the features tell nothing of
+        the classes, and the entropy of the classes. The plug-in is for each direction
+        unless ``normalize=None``, at least 0 with class priors, and without upper
+        bound.
 
     Raises
     ------
@@ -130,14 +149,14 @@ def transrate_score(
 
     Notes
     -----
-    With :math:`\\Sigma` the covariance of all features and :math:`M_k` the second
+    The plug-in: with :math:`\\Sigma` the covariance of all features and :math:`M_k` the second
     moment of class k about the global mean, the score is
     :math:`\\frac{1}{2r} [\\log\\det(I + \\Sigma/\\epsilon) - \\sum_k p_k
     \\log\\det(I + M_k/\\epsilon)]`. The pooled form takes, in place of all
     :math:`M_k`, the residual covariance :math:`\\Sigma_{zz} - \\Sigma_{zy}
     \\Sigma_{yy}^+ \\Sigma_{yz}`, which for classes is the covariance within them.
     Cost: O(n d min(n, d)). Values are comparable only for the same samples and the
-    same parameters; they grow when n comes near d, also on noise.
+    same parameters. The plug-in grows when n comes near d, also on noise.
 
     References
     ----------
@@ -151,7 +170,7 @@ def transrate_score(
     >>> from sklearn_transrate.metrics import transrate_score
     >>> X, y = load_iris(return_X_y=True)
     >>> round(transrate_score(X, y), 4)
-    0.0627
+    1.0464
     >>> round(transrate_score(X, y, eps=1e-4, normalize=None), 4)
     0.5894
     """
@@ -164,7 +183,10 @@ def transrate_score(
         eps_unit=eps_unit,
         covariance=covariance,
         estimate=estimate,
+        correction=correction,
+        max_samples=max_samples,
         task=task,
+        random_state=random_state,
     )
     return metric.score(X, y, sample_weight)
 
@@ -182,7 +204,7 @@ class TransRate(EpsCurveMixin, TransferMetric):
     class_weight : {"prior", "uniform"}, default="prior"
         Weight of each class's rate.
     normalize : {"rank", "n_features"} or None, default="rank"
-        What to divide both rates by.
+        What to divide the plug-in rates by.
     row_norm : {"l2"} or None, default=None
         Whether to scale rows to unit length before and after centring.
     projection : {"between"} or None, default=None
@@ -191,21 +213,27 @@ class TransRate(EpsCurveMixin, TransferMetric):
         What a float `eps` is measured in.
     covariance : {"class", "pooled"}, default="class"
         Whether each class has a covariance of its own.
-    estimate : {"plug_in", "leave_one_out"}, default="plug_in"
+    estimate : {"auto", "plug_in", "leave_one_out"}, default="auto"
         Whether samples are coded by their own moments, or each by the others'.
+    correction : {"analytic", "permutation"} or None, default=None
+        What to expect of unrelated labels, to be subtracted from the plug-in.
+    max_samples : int or None, default=10_000
+        Over how many samples at most "leave_one_out" averages.
     task : {"auto", "classification", "multilabel", "regression"}, default="auto"
         What `y` holds; "auto" looks at the first batch.
+    random_state : int, RandomState instance or None, default=None
+        Which permutations ``correction="permutation"`` draws.
 
     Attributes
     ----------
     score_ : float
         TransRate of all rows seen, in nats.
     parts_ : dict
-        "rate", R(Z); "conditional_rate", R(Z|Y); "class_rates" and "class_counts",
-        in the order of `classes_`, where each class is coded by itself; "eps", the
-        absolute distortion used; "rank", of the features, where it was needed.
-        Rates are divided as the score is. With "leave_one_out": "class_gains",
-        what each class contributes, in place of the rates.
+        "class_gains", what each class contributes, and "class_counts", in the order
+        of `classes_`; "eps", the absolute distortion used; "rank", of the features.
+        Of the plug-in: "rate", R(Z), and "conditional_rate", R(Z|Y), in place of
+        the gains; "class_rates", where each class is coded by itself; and
+        "correction", what was subtracted. Rates are divided as the score is.
     classes_ : ndarray of shape (n_classes,)
         Labels seen, sorted; only for classification.
     n_samples_seen_ : int
@@ -234,7 +262,7 @@ class TransRate(EpsCurveMixin, TransferMetric):
     >>> for start in range(0, len(X), 256):
     ...     _ = metric.partial_fit(X[start : start + 256], y[start : start + 256])
     >>> round(metric.score_, 4)
-    0.2208
+    2.1
     >>> metric.parts_["rank"]
     61
     """
@@ -254,8 +282,11 @@ class TransRate(EpsCurveMixin, TransferMetric):
         projection=None,
         eps_unit="absolute",
         covariance="class",
-        estimate="plug_in",
+        estimate="auto",
+        correction=None,
+        max_samples=10_000,
         task="auto",
+        random_state=None,
     ):
         self.eps = eps
         self.class_weight = class_weight
@@ -265,23 +296,27 @@ class TransRate(EpsCurveMixin, TransferMetric):
         self.eps_unit = eps_unit
         self.covariance = covariance
         self.estimate = estimate
+        self.correction = correction
+        self.max_samples = max_samples
         self.task = task
+        self.random_state = random_state
 
     @property
     def bounds(self) -> tuple[float, float]:
         """Smallest and largest possible score, with these parameters."""
         # The rate is concave, so only weights that make the class moments add up to
         # the total keep the difference from being negative.
-        if self.estimate == "leave_one_out":
+        if self._is_left_out(self.task):
             return (0.0 if self.eps == "auto" else -np.inf, np.inf)
         proven = self.class_weight == "prior" and self.projection is None
+        proven = proven and self.correction is None
         return (0.0 if proven else -np.inf, np.inf)
 
     @property
     def invariances(self) -> frozenset[str]:
         """What leaves the score as it is, with these parameters."""
         kept = {"rotation"}
-        if self.estimate == "plug_in":
+        if not self._is_left_out(self.task) and self.correction is None:
             kept.add("duplication")
         if self.normalize != "n_features":
             kept.add("padding")
@@ -293,15 +328,17 @@ class TransRate(EpsCurveMixin, TransferMetric):
 
     @classmethod
     def from_form(cls, form, **params) -> Self:
-        """Return TransRate in a published form.
+        """Return TransRate in a form that has a name.
 
         Parameters
         ----------
-        form : {"listing", "definition", "protocol", "projected", "predictive"}
+        form : {"listing", "definition", "protocol", "projected", "relative", \
+                "corrected", "predictive"}
             The paper's ten lines of code; its definition, with class priors; the
             authors' experiments, on rows of unit length; the same on between-class
-            directions instead; and out of sample, by leaving each sample out, which
-            is what to use where samples are fewer than features.
+            directions instead; the definition at a relative distortion, per rank;
+            one covariance for all classes, with what unrelated labels would give
+            subtracted; and out of sample, which is the default for classes.
         **params : dict
             Parameters to change, such as ``eps``, which the authors chose for each
             experiment.
@@ -338,25 +375,48 @@ class TransRate(EpsCurveMixin, TransferMetric):
             Moments; the rows themselves with ``row_norm="l2"``, whose second scaling
             cannot be done before the mean of all rows is known.
         """
-        if self.row_norm is not None:
+        if self.row_norm is not None or self.correction == "permutation":
             return {"rows": RowSample.empty()}
         required = {"moments": self._empty_moments(task)}
-        if self.estimate == "leave_one_out":
-            required["rows"] = RowSample.empty()
+        if self._is_left_out(task):
+            required["rows"] = RowSample.empty(max_samples=self.max_samples)
         return required
+
+    def _is_left_out(self, task: str) -> bool:
+        """Whether samples are coded by the others."""
+        if self.estimate != "auto":
+            return self.estimate == "leave_one_out"
+        own = self.get_params(deep=False)
+        return task in ("auto", "classification") and all(
+            own[name] == value for name, value in PLUG_IN.items()
+        )
 
     def _empty_moments(self, task: str) -> Statistic:
         if task != "classification":
             return TargetMoments.empty()
-        pooled = self.covariance == "pooled" or self.estimate == "leave_one_out"
+        pooled = self.covariance == "pooled" or self._is_left_out(task)
         kind = "pooled" if pooled else "class"
         return ClassMoments.empty(scatter=kind)
 
     def _evaluate(self, moments=None, rows=None) -> MetricResult:
-        self._check_parameters()
-        if self.estimate == "leave_one_out":
+        check_options(self)
+        if moments is not None and rows is not None:
             return self._evaluate_left_out(moments, rows)
         moments, origin = self._moments_in_form(moments, rows)
+        result = self._plug_in(moments, origin)
+        if self.correction is None:
+            return result
+        if self.correction == "analytic":
+            null = expected_rate(moments, result.parts["eps"])
+            null /= self._divisor(result.parts["rank"], moments.n_features)
+        else:
+            null = mean_over_permutations(
+                self._plug_in_of_rows, rows, self.row_norm, self.random_state
+            )
+        parts = {**result.parts, "correction": null}
+        return MetricResult(result.score - null, parts=parts)
+
+    def _plug_in(self, moments, origin: bool) -> MetricResult:
         distort = Distortion(self.eps, self.eps_unit, self.normalize == "rank")
         if self._is_pooled(moments):
             rates, weights, counts = pooled_rates(moments, distort), np.ones(1), None
@@ -366,13 +426,19 @@ class TransRate(EpsCurveMixin, TransferMetric):
             weights = class_weights(counts, self.class_weight)
         return self._combined(rates, weights, counts, moments.n_features)
 
+    def _plug_in_of_rows(self, Z, y, weights) -> float:
+        empty = self._empty_moments(self.resolve_task(y))
+        moments = empty.from_batch(Z, y, weights, **empty.config)
+        return self._plug_in(moments, self.row_norm is not None).score
+
     def _moments_in_form(self, moments, rows) -> tuple[Statistic, bool]:
         """Return the moments to read, and whether they are about the origin."""
         if rows is None:
             return moments, False
-        Z, y = unit_rows(rows), rows.targets
+        origin = self.row_norm is not None
+        Z, y = unit_rows(rows) if origin else rows.features, rows.targets
         empty = self._empty_moments(self.resolve_task(y))
-        return empty.from_batch(Z, y, rows.weights, **empty.config), True
+        return empty.from_batch(Z, y, rows.weights, **empty.config), origin
 
     def _is_pooled(self, moments) -> bool:
         """Whether one covariance stands for what all labels leave."""
@@ -386,22 +452,8 @@ class TransRate(EpsCurveMixin, TransferMetric):
             )
         return True
 
-    def _check_left_out(self, moments) -> None:
-        refused = (self.row_norm, self.projection, self.normalize)
-        if any(refused) or self.eps_unit != "absolute":
-            raise ValueError(
-                "estimate='leave_one_out' expected row_norm, projection and normalize "
-                f"to be None, got {refused}, and an absolute 'eps'. Start from "
-                "TransRate.from_form('predictive')."
-            )
-        if not isinstance(moments, ClassMoments):
-            raise ValueError(
-                "estimate='leave_one_out' expected class labels. Use 'plug_in' for "
-                "indicators and values."
-            )
-
     def _evaluate_left_out(self, moments, rows) -> MetricResult:
-        self._check_left_out(moments)
+        check_left_out(self, moments)
         fixed = None
         if self.eps != "auto":
             fixed = distortion(self.eps, "absolute", np.empty((0, 0)), 1.0)
@@ -416,8 +468,7 @@ class TransRate(EpsCurveMixin, TransferMetric):
 
     def _combined(self, rates, weights, counts, n_features) -> MetricResult:
         """Total rate minus the mean of the others, and what it is made of."""
-        divisors = {"rank": rates.rank, "n_features": n_features, None: 1}
-        divisor = max(divisors[self.normalize], 1)
+        divisor = self._divisor(rates.rank, n_features)
         left = float(weights @ rates.classes)
         parts = {
             "rate": rates.total / divisor,
@@ -430,13 +481,6 @@ class TransRate(EpsCurveMixin, TransferMetric):
             parts["class_counts"] = counts.copy()
         return MetricResult((rates.total - left) / divisor, parts=parts)
 
-    def _check_parameters(self) -> None:
-        check_options(
-            eps_unit=self.eps_unit,
-            class_weight=self.class_weight,
-            normalize=self.normalize,
-            row_norm=self.row_norm,
-            projection=self.projection,
-            covariance=self.covariance,
-            estimate=self.estimate,
-        )
+    def _divisor(self, rank: int | None, n_features: int) -> int:
+        divisors = {"rank": rank, "n_features": n_features, None: 1}
+        return max(divisors[self.normalize], 1)

@@ -18,7 +18,13 @@ from sklearn_transrate.metrics._transrate_kernels import (
     projected_spectra,
     total_and_left,
 )
-from sklearn_transrate.metrics._transrate_options import check_options, class_weights
+from sklearn_transrate.metrics._transrate_options import (
+    EPS_UNITS,
+    check_left_out,
+    check_option,
+    check_options,
+    class_weights,
+)
 from sklearn_transrate.metrics._transrate_predictive import predictive_curve
 
 __all__ = ["EpsCurve", "EpsCurveMixin"]
@@ -90,12 +96,12 @@ class EpsCurveMixin:
         (0.1, 'mean_eigenvalue')
         """
         self._check_is_fitted()
-        self._check_parameters()
+        check_options(self)
         own_unit = "mean_eigenvalue" if self.eps == "auto" else self.eps_unit
         unit = own_unit if eps_unit is None else eps_unit
-        check_options(eps_unit=unit)
-        read = _LeftOut if self.estimate == "leave_one_out" else _PlugIn
-        reader = read(self, **self._statistics)
+        check_option("eps_unit", unit, EPS_UNITS)
+        left_out = self._is_left_out(self._task)
+        reader = (_LeftOut if left_out else _PlugIn)(self, **self._statistics)
         default = _own_eps(self, reader, unit)
         if eps is None:
             steps = np.linspace(-HALF_WIDTH, HALF_WIDTH, N_POINTS)
@@ -113,7 +119,7 @@ def _own_eps(metric, reader: _PlugIn | _LeftOut, unit: str) -> float:
     """Return the distortion that the metric uses, in some unit."""
     own = metric.eps, metric.eps_unit
     if metric.eps == "auto":
-        if metric.estimate == "leave_one_out":
+        if isinstance(reader, _LeftOut):
             own = metric.parts_["eps"], "absolute"
         else:
             own = AUTO_DISTORTION, "mean_eigenvalue"
@@ -148,9 +154,7 @@ class _PlugIn:
     def __init__(self, metric, moments=None, rows=None):
         moments, origin = metric._moments_in_form(moments, rows)
         self.spectra = _read_spectra(metric, moments, origin)
-        rank = self.spectra.rank
-        divisors = {"rank": rank, "n_features": moments.n_features, None: 1}
-        self.divisor = max(divisors[metric.normalize], 1)
+        self.divisor = metric._divisor(self.spectra.rank, moments.n_features)
 
     def unit(self, name: str) -> float:
         """Return the absolute size of a unit."""
@@ -172,7 +176,7 @@ class _LeftOut:
     """Scores out of sample."""
 
     def __init__(self, metric, moments, rows):
-        metric._check_left_out(moments)
+        check_left_out(metric, moments)
         self.moments, self.rows = moments, rows
 
     def unit(self, name: str) -> float:

@@ -2,19 +2,55 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-__all__ = ["check_options", "class_weights"]
+from sklearn_transrate.statistics import ClassMoments
+
+__all__ = [
+    "FORMS",
+    "PLUG_IN",
+    "check_left_out",
+    "check_option",
+    "check_options",
+    "class_weights",
+]
 
 CLASS_WEIGHTS = ("prior", "uniform")
 NORMALIZATIONS = ("rank", "n_features", None)
 EPS_UNITS = ("absolute", "trace", "mean_eigenvalue")
 COVARIANCES = ("class", "pooled")
-ESTIMATES = ("plug_in", "leave_one_out")
+ESTIMATES = ("auto", "plug_in", "leave_one_out")
+CORRECTIONS = ("analytic", "permutation", None)
+
+# Forms by name: four published ones and three of our own.
+FORMS: dict[str, dict[str, Any]] = {
+    "listing": {"eps": 1e-4, "class_weight": "uniform", "normalize": None},
+    "definition": {"eps": 1e-4, "normalize": None},
+    "protocol": {"eps": 1e-4, "eps_unit": "trace", "row_norm": "l2"},
+    "projected": {"eps": 1e-4, "eps_unit": "trace", "projection": "between"},
+    "relative": {"estimate": "plug_in"},
+    "corrected": {"covariance": "pooled", "normalize": None, "correction": "analytic"},
+    "predictive": {"estimate": "leave_one_out"},
+}
 
 
-def check_options(**given) -> None:
-    """Raise if an option is none of those that there are."""
+# Parameters that describe the plug-in alone, as they are if nobody says anything.
+PLUG_IN: dict[str, Any] = {
+    "eps": "auto",
+    "class_weight": "prior",
+    "normalize": "rank",
+    "row_norm": None,
+    "projection": None,
+    "eps_unit": "absolute",
+    "covariance": "class",
+    "correction": None,
+}
+
+
+def check_options(metric) -> None:
+    """Raise if a parameter of TransRate is none of those that there are."""
     options = {
         "eps_unit": EPS_UNITS,
         "class_weight": CLASS_WEIGHTS,
@@ -23,12 +59,41 @@ def check_options(**given) -> None:
         "projection": ("between", None),
         "covariance": COVARIANCES,
         "estimate": ESTIMATES,
+        "correction": CORRECTIONS,
     }
-    for name, value in given.items():
-        if value not in options[name]:
-            raise ValueError(
-                f"Expected {name!r} to be one of {options[name]}, got {value!r}."
-            )
+    for name, known in options.items():
+        check_option(name, getattr(metric, name), known)
+    if metric.correction == "analytic" and metric.covariance != "pooled":
+        raise ValueError(
+            "correction='analytic' expected covariance='pooled', got "
+            f"{metric.covariance!r}. Use correction='permutation' for classes with "
+            "covariances of their own."
+        )
+
+
+def check_option(name: str, value, known: tuple) -> None:
+    """Raise if a value is none of those that are known."""
+    if value not in known:
+        raise ValueError(f"Expected {name!r} to be one of {known}, got {value!r}.")
+
+
+def check_left_out(metric, moments) -> None:
+    """Raise if parameters or labels make no sense out of sample."""
+    used = {
+        name: getattr(metric, name)
+        for name in ("class_weight", "row_norm", "projection", "eps_unit", "correction")
+    }
+    used = {name: value for name, value in used.items() if value != PLUG_IN[name]}
+    if used:
+        raise ValueError(
+            f"estimate='leave_one_out' expected nothing that describes the plug-in, "
+            f"got {used}. Leave it out, or use estimate='plug_in'."
+        )
+    if not isinstance(moments, ClassMoments):
+        raise ValueError(
+            "estimate='leave_one_out' expected class labels. Use 'plug_in' for "
+            "indicators and values."
+        )
 
 
 def class_weights(counts: np.ndarray, class_weight: str) -> np.ndarray:

@@ -107,7 +107,7 @@ def _own_distortion(scoring: Scoring) -> tuple[float, str] | None:
     if metric.eps != "auto":
         return metric.eps, metric.eps_unit
     # Out of sample the best distortion is found for each candidate.
-    if metric.estimate == "leave_one_out":
+    if metric._is_left_out(metric.task):
         return None
     return AUTO_DISTORTION, "mean_eigenvalue"
 
