@@ -1,12 +1,13 @@
-# Five commands a contributor needs. Each sets up what it uses.
+# The commands a contributor needs. Each sets up what it uses.
 PYTHON ?= python3
 VENV := .venv
 OLDEST := .venv-oldest
+FRAMEWORKS := .venv-frameworks
 BIN := $(VENV)/bin
 # Small matrices on few cores: BLAS threads that spin cost more than they give.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: demo test test-long test-oldest bench doc lint clean
+.PHONY: demo test test-long test-oldest test-frameworks bench doc lint clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +25,12 @@ $(OLDEST)/.installed: pyproject.toml tests/oldest.txt
 	$(OLDEST)/bin/python -m pip install --quiet --editable '.[testing]' --constraint tests/oldest.txt pytest-xdist
 	touch $@
 
+$(FRAMEWORKS)/.installed: pyproject.toml tests/frameworks.txt
+	$(PYTHON) -m venv $(FRAMEWORKS)
+	$(FRAMEWORKS)/bin/python -m pip install --quiet --upgrade pip
+	$(FRAMEWORKS)/bin/python -m pip install --quiet --editable '.[frameworks]' --constraint tests/frameworks.txt
+	touch $@
+
 demo: $(VENV)/.installed ## rank pretrained networks on real digits, then check the ranking
 	$(ONE_THREAD) $(BIN)/sklearn-transrate demo --plot demo.png
 
@@ -36,6 +43,10 @@ test-long: $(VENV)/.installed ## 10,000 examples a law, and the tests marked slo
 test-oldest: $(OLDEST)/.installed ## the oldest supported versions
 	$(ONE_THREAD) $(OLDEST)/bin/python -m pytest -n 2 -m "not slow" tests
 
+test-frameworks: $(FRAMEWORKS)/.installed ## extractors on real models of every framework
+	$(ONE_THREAD) $(FRAMEWORKS)/bin/python -m pytest -n 2 tests/extractors
+	$(ONE_THREAD) $(FRAMEWORKS)/bin/python -m tests.benchmarks torch_layers
+
 bench: $(VENV)/.installed ## speed as ratios within one run
 	$(ONE_THREAD) $(BIN)/python -m tests.benchmarks
 
@@ -47,4 +58,4 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 
 clean:
-	rm -rf $(VENV) $(OLDEST) build dist *.egg-info doc/_build doc/auto_examples doc/api/generated .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) $(FRAMEWORKS) build dist *.egg-info doc/_build doc/auto_examples doc/api/generated .pytest_cache .ruff_cache .hypothesis

@@ -115,7 +115,8 @@ def row_blocks(
         layer: _blocks(array, chunks, f"layer {layer!r}" if layer else "X")
         for layer, array in arrays.items()
     }
-    by_layer = [dict(zip(blocks, row, strict=True)) for row in zip(*blocks.values(), strict=True)]
+    rows = zip(*blocks.values(), strict=True)
+    by_layer = [dict(zip(blocks, row, strict=True)) for row in rows]
     columns: list[list] = [
         by_layer if isinstance(features, Mapping) else blocks[None],
         _blocks(y, chunks, "y"),

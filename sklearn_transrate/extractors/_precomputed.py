@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import joblib
 import numpy as np
 from scipy import sparse
 
 from sklearn_transrate._lib.array_files import ArrayOnDisk, list_arrays
+from sklearn_transrate._lib.engines import is_lazy, map_rows
 from sklearn_transrate.extractors._base import FeatureExtractor, model_attribute
 from sklearn_transrate.extractors._batching import is_stream, rows_per_batch
-from sklearn_transrate.extractors._pooling import pooled_width
+from sklearn_transrate.extractors._pooling import pool, pooled_width
 
 __all__ = ["PrecomputedFeatures"]
 
@@ -34,7 +36,8 @@ class PrecomputedFeatures(FeatureExtractor):
         Arrays of shape (n, n_features), or activations of shape (n, tokens,
         n_features) or (n, channels, height, width), which are averaged. A path leads
         to an .npy, .npz or .safetensors file. The arrays of one archive are its
-        layers; those with one axis, such as labels, or of text are left out.
+        layers; those with one axis, such as labels, or of text are left out. Dask
+        arrays stay where they are: selectors summarise their blocks on the workers.
     layers : str, int, or list of these, default="all"
         Layers to take. A single array is called "features".
     batch_size : int or "auto", default="auto"
@@ -118,6 +121,37 @@ class PrecomputedFeatures(FeatureExtractor):
         with self._session(layers) as forward:
             return forward(X_batch)
 
+    def lazy_features(self, X) -> dict[str, Any] | None:
+        """Return the chosen layers as dask arrays, without computing anything.
+
+        Parameters
+        ----------
+        X : array-like of int of shape (n_samples,)
+            Row numbers.
+
+        Returns
+        -------
+        features : dict of {layer: dask array of shape (n_samples, n_features)}
+            None unless all chosen layers are dask arrays.
+        """
+        stored = _list_layers(self.features)
+        arrays = {layer: stored[layer].open() for layer in self.selected_layers_}
+        if is_stream(X) or not all(map(is_lazy, arrays.values())):
+            return None
+        rows = _row_numbers(X, _count_rows(arrays))
+        return {layer: _take_lazily(array, rows) for layer, array in arrays.items()}
+
+    def fingerprint(self) -> str:
+        """Return a hash of what would be computed; it changes with the files.
+
+        Returns
+        -------
+        fingerprint : str
+            Of the arrays' numbers, of what dask arrays are made from, and of the
+            names, sizes and times of files.
+        """
+        return joblib.hash((_identity(self.features), self.selected_layers_))
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.one_d_array = True
@@ -133,6 +167,31 @@ def _take(arrays: Mapping[str, Any], X_batch: Any) -> dict[str, np.ndarray]:
         layer: part.toarray() if sparse.issparse(part) else np.asarray(part)
         for layer, part in taken.items()
     }
+
+
+def _take_lazily(array: Any, rows: np.ndarray) -> Any:
+    if not np.array_equal(rows, np.arange(len(array))):
+        array = array[rows]
+    if array.ndim == 2:
+        return array
+    return map_rows(
+        pool,
+        array,
+        drop_axis=list(range(2, array.ndim)),
+        chunks=(array.chunks[0], (pooled_width(array.shape),)),
+        dtype=pool(np.ones((1,) * array.ndim, array.dtype)).dtype,
+        meta=np.empty((0, 0)),
+    )
+
+
+def _identity(source: Any) -> Any:
+    """Return something that hashes alike wherever the same numbers are meant."""
+    if isinstance(source, Mapping):
+        return {str(layer): _identity(value) for layer, value in source.items()}
+    if isinstance(source, str | os.PathLike):
+        status = os.stat(source)
+        return os.path.abspath(source), status.st_size, status.st_mtime_ns
+    return source.name if is_lazy(source) else source
 
 
 def _list_layers(features: Any) -> dict[str, ArrayOnDisk]:
@@ -179,7 +238,18 @@ def _single(layer: Any, source: Any) -> ArrayOnDisk:
 
 
 def _in_memory(array: Any) -> ArrayOnDisk:
+    if is_lazy(array):
+        return _on_workers(array)
     array = array.tocsr() if sparse.issparse(array) else np.asarray(array)
+    return ArrayOnDisk(array.shape, array.dtype, lambda: array)
+
+
+def _on_workers(array: Any) -> ArrayOnDisk:
+    if np.isnan(array.shape[0]):
+        raise ValueError(
+            "Expected a dask array with a known number of rows, because row numbers "
+            "choose them. Call compute_chunk_sizes() on it."
+        )
     return ArrayOnDisk(array.shape, array.dtype, lambda: array)
 
 

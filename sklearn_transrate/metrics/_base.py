@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 import joblib
@@ -12,6 +13,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from sklearn_transrate._lib.engines import is_lazy, row_blocks
 from sklearn_transrate._lib.labels import encode_labels, labels_to_array
 from sklearn_transrate._lib.validation import (
     check_features,
@@ -22,6 +24,7 @@ from sklearn_transrate._lib.validation import (
 from sklearn_transrate.exceptions import UndefinedMetricWarning
 from sklearn_transrate.metrics._sparse import dense_equivalent
 from sklearn_transrate.statistics import Statistic, find_covering
+from sklearn_transrate.statistics._accumulate import merge_where_they_are
 
 __all__ = ["MetricResult", "TransferMetric"]
 
@@ -203,6 +206,8 @@ class TransferMetric(BaseEstimator):
         score : float
             Higher is better.
         """
+        if is_lazy(X):
+            return self._result(*self._summarise_blocks(X, y, sample_weight)).score
         X, y, weights = self._check(X, y, sample_weight)
         X = dense_equivalent(X, [self])
         return self._result(*self._summarise(X, y, weights)).score
@@ -336,19 +341,33 @@ class TransferMetric(BaseEstimator):
             for name, empty in self.required_statistics(task).items()
         }, task
 
+    def _summarise_blocks(self, X, y, weights, task=None):
+        """Fill the required statistics on the workers that hold a dask array."""
+        refuse_swapped(X, y, name=type(self).__name__)
+        task = task or self.resolve_task(y if hasattr(y, "dtype") else np.asarray(y))
+        engine, blocks = row_blocks(X, y, weights)
+        function = partial(_summarise_block, clone(self), task)
+        handles = [engine.call(function, *block) for block in blocks]
+        return merge_where_they_are(engine, handles)[None], task
+
     def _see(self, X, y, sample_weight, *, reset: bool, whole: bool = False) -> Self:
-        checked, targets, weights = self._check(X, y, sample_weight)
-        # Names and number of columns; the values are checked above.
-        validate_data(self, X, reset=reset, skip_check_array=True, y=targets)
+        task = None if reset else self._task
+        if is_lazy(X):
+            validate_data(self, X, reset=reset, skip_check_array=True, y=y)
+            turned = False
+            batch, task = self._summarise_blocks(X, y, sample_weight, task)
+        else:
+            checked, targets, weights = self._check(X, y, sample_weight)
+            # Names and number of columns; the values are checked above.
+            validate_data(self, X, reset=reset, skip_check_array=True, y=targets)
+            seen = dense_equivalent(checked, [self], whole=whole)
+            turned = seen.shape != checked.shape
+            batch, task = self._summarise(seen, targets, weights, task)
         if not reset:
             self._refuse_turned_axes()
-        seen = dense_equivalent(checked, [self], whole=whole)
-        batch, task = self._summarise(
-            seen, targets, weights, None if reset else self._task
-        )
         if reset:
             self._statistics, self._task = batch, task
-            self._has_turned_axes = seen.shape != checked.shape
+            self._has_turned_axes = turned
         else:
             for name, statistic in self._statistics.items():
                 statistic.absorb(batch[name])
@@ -402,3 +421,12 @@ class TransferMetric(BaseEstimator):
                 f"This {type(self).__name__} has seen no data yet. Call 'fit' or "
                 "'partial_fit' first, or 'score' for a value in one call."
             )
+
+
+def _summarise_block(metric: TransferMetric, task: str, X, y, weights=None) -> dict:
+    """Check and summarise one block, where it is; blocks may be empty."""
+    if len(X) == 0:
+        return {None: metric.required_statistics(task)}
+    X, y, weights = metric._check(X, y, weights)
+    X = dense_equivalent(X, [metric], whole=False)
+    return {None: metric._summarise(X, y, weights, task)[0]}

@@ -251,7 +251,7 @@ class PARC(RowMetric):
     >>> from sklearn_transrate.metrics import PARC
     >>> X, y = load_digits(return_X_y=True)
     >>> round(PARC(max_samples=300).fit(X, y).score_, 1)
-    38.9
+    40.0
     """
 
     bounds = (-100.0, 100.0)

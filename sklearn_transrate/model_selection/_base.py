@@ -131,6 +131,11 @@ class BaseTransferSelector(CallbackSupportMixin, TransformerMixin, _BaseComposit
                 "There is no winner to transform with, because refit=False. Read "
                 "results_, or fit with refit=True."
             )
+        if not hasattr(self, "best_estimator_"):
+            raise AttributeError(
+                "There is no winner to transform with, because fit was interrupted. "
+                "Read results_, or fit again."
+            )
         if getattr(X, "ndim", 2) == 2:
             validate_data(self, X, reset=False, skip_check_array=True)
         return self.best_estimator_.transform(X)

@@ -1,16 +1,20 @@
-"""One pass over feature batches, many statistics."""
+"""One pass over feature batches, many statistics; here, or where the batches are."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from joblib import Parallel, delayed
 
 from sklearn_transrate._lib.arrays import as_rows
+from sklearn_transrate._lib.engines import Engine, engine_of, is_lazy, row_blocks
 from sklearn_transrate.statistics._base import Statistic
 
-__all__ = ["accumulate", "cheapest_cover", "find_covering"]
+__all__ = ["accumulate", "cheapest_cover", "find_covering", "merge_where_they_are"]
+
+Summary = dict[str | None, dict[Hashable, Statistic]]
 
 
 def accumulate(
@@ -18,20 +22,24 @@ def accumulate(
     statistics: Mapping[Hashable, Statistic],
     *,
     n_jobs: int | None = None,
-) -> dict[str | None, dict[Hashable, Statistic]]:
+) -> Summary:
     """Fill several statistics of several layers in one pass.
 
     Parameters
     ----------
     batches : iterable of (features, y) or (features, y, sample_weight)
         Features are an array of shape (batch_size, n_features), or a mapping from
-        layer names to such arrays, as extractors yield them.
+        layer names to such arrays, as extractors yield them. What lies elsewhere is
+        summarised there, and nothing but statistics travels: dask arrays, of which
+        each block is a batch; a dask bag of batches; and batches that are delayed
+        values or futures of dask, or references to objects of ray.
     statistics : mapping of name to Statistic
         Empty statistics that say what to keep, such as ``ClassMoments.empty()``.
         They are not changed.
     n_jobs : int, default=None
         Threads that summarise batches at the same time. Summaries are merged in the
-        order of the batches, so the result does not depend on it.
+        order of the batches, so the result does not depend on it. Only for batches
+        in this process; dask and ray have workers of their own.
 
     Returns
     -------
@@ -42,6 +50,12 @@ def accumulate(
     --------
     ClassMoments : Counts, means and scatters per class.
 
+    Notes
+    -----
+    Workers merge their summaries in a tree, in the order of the batches. The result
+    differs from that of one process by rounding only, and a worker that is lost is
+    made up for by whoever runs its tasks again.
+
     Examples
     --------
     >>> from sklearn_transrate.statistics import ClassMoments, accumulate
@@ -50,7 +64,26 @@ def accumulate(
     >>> filled[None]["moments"].means.tolist()
     [[1.0], [1.0]]
     """
-    filled: dict[str | None, dict[Hashable, Statistic]] = {}
+    if is_lazy(batches):
+        raise TypeError(
+            f"Expected batches, got a {type(batches).__name__}. Pass [(X, y)] for the "
+            "blocks of dask arrays."
+        )
+    if engine := engine_of(batches):  # a bag
+        handles = [
+            engine.call(accumulate, partition, statistics)
+            for partition in batches.to_delayed()
+        ]
+        return merge_where_they_are(engine, handles)
+    batches = iter(batches)
+    first = next(batches, None)
+    batches = batches if first is None else chain([first], batches)
+    if engine := _holder(first):
+        handles = [
+            engine.call(_summarise, batch, statistics) for batch in _blocks_of(batches)
+        ]
+        return merge_where_they_are(engine, handles)
+    filled: Summary = {}
     if n_jobs in (None, 1):
         summaries = (_summarise(batch, statistics) for batch in batches)
     else:
@@ -58,13 +91,27 @@ def accumulate(
             delayed(_summarise)(batch, statistics) for batch in batches
         )
     for summary in summaries:
-        for layer, parts in summary.items():
-            if layer not in filled:
-                filled[layer] = parts
-                continue
-            for name, part in parts.items():
-                filled[layer][name].absorb(part)
+        _absorb(filled, summary)
     return filled
+
+
+def merge_where_they_are(engine: Engine, handles: Iterable[Any]) -> Summary:
+    """Merge summaries on the workers that made them, and fetch the result.
+
+    Parameters
+    ----------
+    engine : Engine
+        Whose workers.
+    handles : iterable of handles
+        Each stands for statistics by layer and name, as `accumulate` returns them.
+
+    Returns
+    -------
+    filled : dict of {layer: {name: Statistic}}
+        Empty without handles.
+    """
+    handles = list(handles)
+    return engine.fold(_merged, handles) if handles else {}
 
 
 def cheapest_cover(statistics: Iterable[Statistic]) -> list[Statistic]:
@@ -133,7 +180,49 @@ def find_covering(filled: Iterable[Statistic], wanted: Statistic) -> Statistic:
     )
 
 
-def _summarise(batch: tuple, statistics: Mapping) -> dict[Any, dict]:
+def _holder(batch: Any) -> Engine | None:
+    """Return who holds a batch, or the arrays in it; None if this process does."""
+    if isinstance(batch, tuple | list) and len(batch):
+        features = batch[0]
+        if isinstance(features, Mapping):
+            features = next(iter(features.values()), None)
+        return engine_of(features)
+    return engine_of(batch)
+
+
+def _blocks_of(batches: Iterable[Any]) -> Iterator[Any]:
+    """Cut batches of dask arrays into their blocks; pass on what is held whole."""
+    for batch in batches:
+        if isinstance(batch, tuple | list) and _holder(batch):
+            yield from row_blocks(*batch)[1]
+        else:
+            yield batch
+
+
+def _absorb(filled: Summary, summary: Summary) -> None:
+    """Add a summary in place; what is new goes in as it is."""
+    for layer, parts in summary.items():
+        if layer not in filled:
+            filled[layer] = parts
+            continue
+        for name, part in parts.items():
+            filled[layer][name].absorb(part)
+
+
+def _merged(*summaries: Summary) -> Summary:
+    """Return one summary of several, which stay as they are."""
+    filled: Summary = {}
+    for summary in summaries:
+        for layer, parts in summary.items():
+            if layer not in filled:
+                filled[layer] = {
+                    name: part.empty(**part.config) for name, part in parts.items()
+                }
+        _absorb(filled, summary)
+    return filled
+
+
+def _summarise(batch: tuple, statistics: Mapping) -> Summary:
     features, y, *weight = batch
     layers = features if isinstance(features, Mapping) else {None: features}
     return {

@@ -22,8 +22,10 @@ class RowSample(Statistic):
     ----------
     max_samples : int, default=None
         Keep at most this many rows; None keeps all. Each row draws its place from a
-        hash of its content and `seed`, so the sample does not depend on the order
-        of the rows, on the size of the batches or on the tree of merges.
+        hash of its features and `seed`, so the sample depends neither on the order
+        of the rows, the size of the batches or the tree of merges, nor on the names
+        of the labels. Where only some of several rows of equal features fit, weights
+        and then labels decide.
     seed : int, default=0
         Chooses among the samples.
 
@@ -135,11 +137,11 @@ class RowSample(Statistic):
         salt = self.seed.to_bytes(8, "little", signed=True)
         places = [
             hashlib.blake2b(content, digest_size=8, key=salt).digest()
-            for content in _contents(X, y)
+            for content in _row_bytes(X)
         ]
-        # Equal rows share a place; the weight decides which of them comes first.
         ties = np.zeros(len(X)) if weights is None else weights
-        order = sorted(range(len(X)), key=lambda i: (places[i], ties[i]))
+        texts = [_label_text(label) for label in y.tolist()]
+        order = sorted(range(len(X)), key=lambda i: (places[i], ties[i], texts[i]))
         kept = np.sort(order[: self.max_samples])
         self._chunks = [(X[kept], y[kept], None if weights is None else weights[kept])]
 
@@ -273,12 +275,17 @@ def _concatenated(targets: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([array.astype(object) for array in targets])
 
 
+def _row_bytes(X: np.ndarray) -> list[bytes]:
+    """Return for each row bytes that are the same where the features are."""
+    rows = X.astype(np.float64) + 0.0  # no negative zeros
+    return [row.tobytes() for row in rows]
+
+
 def _contents(X: np.ndarray, y: np.ndarray) -> list[bytes]:
     """Return for each row bytes that are the same where features and target are."""
-    rows = X.astype(np.float64) + 0.0  # no negative zeros
     return [
-        row.tobytes() + _label_text(label).encode()
-        for row, label in zip(rows, y.tolist(), strict=True)
+        row + _label_text(label).encode()
+        for row, label in zip(_row_bytes(X), y.tolist(), strict=True)
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu, spearmanr
+from sklearn.datasets import load_iris
 
 from sklearn_transrate.exceptions import UndefinedMetricWarning
 from sklearn_transrate.metrics import PARC, get_metric, parc_score
@@ -210,3 +211,11 @@ def test_registered_by_name():
         "PARC(max_samples=99, random_state=0)"
     )
     assert PARC(max_samples=99).invariances == frozenset()
+
+
+def test_a_bounded_sample_gives_the_same_for_labels_of_any_names():
+    X, y = load_iris(return_X_y=True)
+    X = X + 1e-3 * np.random.default_rng(0).standard_normal(X.shape)  # no equal rows
+    names = np.array(["rose", "anemone", "iris"])
+    expected = parc_score(X, y, max_samples=60)
+    assert parc_score(X, names[y], max_samples=60) == expected

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sklearn_transrate.statistics import RowSample
 from sklearn_transrate.testing import assert_statistics_equal
+from sklearn_transrate.testing._data import label_values
 from sklearn_transrate.testing.strategies import feature_batches, labelled_features
 
 
@@ -132,6 +133,31 @@ def test_a_sample_depends_on_no_dtype(data, bound):
     )
     narrow = RowSample.from_batch(X, y, max_samples=bound)
     np.testing.assert_array_equal(wide.features, narrow.features)
+
+
+@given(
+    labelled_features(labels=["integers"], degenerate=False),
+    st.integers(1, 12),
+    st.sampled_from(["gaps", "negative", "strings", "mixed"]),
+)
+def test_a_sample_depends_on_no_names_of_labels(data, bound, kind):
+    X, y = data
+    values = label_values(kind, int(y.max()) + 1)
+    named = np.empty(len(y), dtype=object)
+    for i, code in enumerate(y):
+        named[i] = values[code]
+    plain = RowSample.from_batch(X, y, max_samples=bound)
+    renamed = RowSample.from_batch(X, named, max_samples=bound)
+    np.testing.assert_array_equal(renamed.features, plain.features)
+    if len(np.unique(X, axis=0)) == len(X):
+        assert renamed.targets.tolist() == [values[code] for code in plain.targets]
+
+
+def test_equal_rows_of_different_labels_are_told_apart_by_label():
+    X, y = np.zeros((4, 1)), np.array(["d", "a", "c", "b"])
+    for order in ([0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]):
+        sample = RowSample.from_batch(X, y[order], max_samples=2)
+        assert sorted(sample.targets) == ["a", "b"]
 
 
 def test_a_smaller_sample_is_part_of_a_larger_one():
