@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from sklearn_transrate.metrics._base import MetricResult, TransferMetric
+from sklearn_transrate.metrics._influence_logme import logme_influence
 from sklearn_transrate.metrics._target_energies import (
     spectrum_of_classes,
     spectrum_of_targets,
@@ -260,3 +261,6 @@ class LogME(TransferMetric):
     def _evaluate(self, moments) -> MetricResult:
         evidences = _logme_from_moments(moments)
         return MetricResult(float(evidences.mean()), parts={"evidences": evidences})
+
+    def _influence(self, X, y, parts, moments) -> np.ndarray:
+        return logme_influence(moments, X, y)
