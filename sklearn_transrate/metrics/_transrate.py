@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from sklearn_transrate.metrics._array_api import DeviceScoreMixin, transrate_on_device
 from sklearn_transrate.metrics._base import MetricResult, TransferMetric
 from sklearn_transrate.metrics._coding_rate import distortion
 from sklearn_transrate.metrics._influence_forms import transrate_influence
@@ -173,7 +174,7 @@ def transrate_score(
 # -- the object ----------------------------------------------------------------
 
 
-class TransRate(EpsCurveMixin, TransferMetric):
+class TransRate(EpsCurveMixin, DeviceScoreMixin, TransferMetric):
     """TransRate as an object, for streams, selectors and its parts.
 
     Parameters
@@ -352,6 +353,10 @@ class TransRate(EpsCurveMixin, TransferMetric):
         pooled = self.covariance == "pooled" or self.estimate == "leave_one_out"
         kind = "pooled" if pooled else "class"
         return ClassMoments.empty(scatter=kind)
+
+    def _score_on_device(self, grouped) -> float:
+        self._check_parameters()
+        return transrate_on_device(self, grouped)
 
     def _evaluate(self, moments=None, rows=None) -> MetricResult:
         self._check_parameters()
