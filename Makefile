@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 OLDEST := .venv-oldest
 FRAMEWORKS := .venv-frameworks
+CLUSTER := .venv-cluster
 BIN := $(VENV)/bin
 # Small matrices on few cores: BLAS threads that spin cost more than they give.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: demo test test-long test-oldest test-frameworks bench doc lint clean
+.PHONY: demo test test-long test-oldest test-frameworks test-cluster bench doc lint clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -31,6 +32,12 @@ $(FRAMEWORKS)/.installed: pyproject.toml tests/frameworks.txt
 	$(FRAMEWORKS)/bin/python -m pip install --quiet --editable '.[frameworks]' --constraint tests/frameworks.txt
 	touch $@
 
+$(CLUSTER)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(CLUSTER)
+	$(CLUSTER)/bin/python -m pip install --quiet --upgrade pip
+	$(CLUSTER)/bin/python -m pip install --quiet --editable '.[dask,frame,ray,testing]' pyarrow
+	touch $@
+
 demo: $(VENV)/.installed ## rank pretrained networks on real digits, then check the ranking
 	$(ONE_THREAD) $(BIN)/sklearn-transrate demo --plot demo.png
 
@@ -47,6 +54,9 @@ test-frameworks: $(FRAMEWORKS)/.installed ## extractors on real models of every 
 	$(ONE_THREAD) $(FRAMEWORKS)/bin/python -m pytest -n 2 tests/extractors
 	$(ONE_THREAD) $(FRAMEWORKS)/bin/python -m tests.benchmarks torch_layers
 
+test-cluster: $(CLUSTER)/.installed ## several processes of dask and of ray, some of them killed
+	$(ONE_THREAD) $(CLUSTER)/bin/python -m pytest tests/statistics/test_accumulate_dask.py tests/statistics/test_accumulate_ray.py
+
 bench: $(VENV)/.installed ## speed as ratios within one run
 	$(ONE_THREAD) $(BIN)/python -m tests.benchmarks
 
@@ -58,4 +68,4 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 
 clean:
-	rm -rf $(VENV) $(OLDEST) $(FRAMEWORKS) build dist *.egg-info doc/_build doc/auto_examples doc/api/generated .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) $(FRAMEWORKS) $(CLUSTER) build dist *.egg-info doc/_build doc/auto_examples doc/api/generated .pytest_cache .ruff_cache .hypothesis

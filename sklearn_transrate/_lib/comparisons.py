@@ -142,8 +142,8 @@ def rank_bounds(
     Returns
     -------
     low, high : ndarray of shape (n_candidates,)
-        Between 1 and the number of candidates with a score and an error; nan for
-        the others.
+        Between 1 and the number of candidates with a score; nan for those without an
+        error, which may stand anywhere.
     """
     low, high = np.full((2, len(scores)), np.nan)
     known = np.flatnonzero(np.isfinite(scores) & np.isfinite(np.diagonal(covariance)))
@@ -154,5 +154,6 @@ def rank_bounds(
     gains = scores[known] - scores[known][:, None]  # of the column over the row
     ratios = t_ratios(gains, difference_errors(covariance))
     low[known] = 1.0 + (ratios > critical[:, None]).sum(axis=1)
-    high[known] = len(known) - (ratios < -critical[:, None]).sum(axis=1)
+    n_scored = np.count_nonzero(~np.isnan(scores))
+    high[known] = n_scored - (ratios < -critical[:, None]).sum(axis=1)
     return low, high

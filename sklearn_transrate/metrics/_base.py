@@ -22,6 +22,7 @@ from sklearn_transrate._lib.validation import (
     refuse_swapped,
 )
 from sklearn_transrate.exceptions import UndefinedMetricWarning
+from sklearn_transrate.metrics._influence import InfluenceMixin
 from sklearn_transrate.metrics._sparse import dense_equivalent
 from sklearn_transrate.statistics import Statistic, find_covering
 from sklearn_transrate.statistics._accumulate import merge_where_they_are
@@ -47,7 +48,7 @@ class MetricResult(NamedTuple):
     parts: dict[str, Any] = {}
 
 
-class TransferMetric(BaseEstimator):
+class TransferMetric(InfluenceMixin, BaseEstimator):
     """Base class of transferability metrics.
 
     A subclass says in class attributes what it needs and what it promises, and
@@ -228,6 +229,10 @@ class TransferMetric(BaseEstimator):
         result : MetricResult
             Score, standard error and parts.
         """
+        return self._result(*self._find(statistics))
+
+    def _find(self, statistics) -> tuple[dict[str, Statistic], str]:
+        """Return what this metric needs among statistics, by name, and the task."""
         if isinstance(statistics, Statistic):
             statistics = [statistics]
         elif isinstance(statistics, Mapping):
@@ -244,7 +249,7 @@ class TransferMetric(BaseEstimator):
         found = {
             name: find_covering(statistics, wanted) for name, wanted in required.items()
         }
-        return self._result(found, task)
+        return found, task
 
     def merge(self, other: Self) -> Self:
         """Return a new metric that has seen the rows of both.

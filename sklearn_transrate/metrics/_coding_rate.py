@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from sklearn_transrate._lib import linalg
+from sklearn_transrate._lib.array_api import device_namespace
 from sklearn_transrate._lib.validation import check_features
 from sklearn_transrate.statistics import ClassMoments
 
@@ -40,7 +41,7 @@ def coding_rate(X, *, eps="auto", assume_centered=False):
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Features.
+        Features. Those on an accelerator (torch, CuPy, JAX) are summarised there.
     eps : float or "auto", default="auto"
         Distortion, in squared units of the features. "auto" is 0.1 times the mean
         non-zero eigenvalue of the covariance, so that the rate does not change with
@@ -82,6 +83,12 @@ def coding_rate(X, *, eps="auto", assume_centered=False):
     >>> round(coding_rate(X, eps=0.01), 4)
     6.3256
     """
+    xp = device_namespace(X, purpose="coding_rate")
+    if xp is not None:
+        # Its kernels read distortions, as this module says how.
+        from sklearn_transrate.metrics._array_api import coding_rate_on_device
+
+        return coding_rate_on_device(xp, X, eps, assume_centered)
     X = check_features(X, name="coding_rate")
     labels = np.zeros(len(X), dtype=int)
     moments = ClassMoments.from_batch(X, labels, scatter="pooled")

@@ -16,7 +16,9 @@ from scipy.linalg import blas
 
 from sklearn_transrate._lib import linalg
 from sklearn_transrate.exceptions import SaturatedScoreWarning
+from sklearn_transrate.metrics._array_api import DeviceScoreMixin, h_score_on_device
 from sklearn_transrate.metrics._base import MetricResult, TransferMetric
+from sklearn_transrate.metrics._influence_hscore import h_score_influence
 from sklearn_transrate.statistics import ClassMoments, Scatter, Statistic
 
 __all__ = ["HScore", "h_score"]
@@ -194,7 +196,7 @@ def h_score(X, y, *, shrinkage=None, sample_weight=None):
 # -- the object ----------------------------------------------------------------
 
 
-class HScore(TransferMetric):
+class HScore(DeviceScoreMixin, TransferMetric):
     """H-score as an object, for streams and selectors.
 
     Parameters
@@ -270,7 +272,25 @@ class HScore(TransferMetric):
             return {"moments": ClassMoments.empty(scatter="pooled", norms=True)}
         return self.requires
 
+    def _score_on_device(self, grouped) -> float:
+        self._check_shrinkage()
+        score, informative = h_score_on_device(grouped, self.shrinkage)
+        if not informative:
+            self._warn_if_saturated(*grouped.rows.shape)
+        return score
+
     def _evaluate(self, moments) -> MetricResult:
+        given = self.shrinkage
+        self._check_shrinkage()
+        explained, amount, informative = _h_score_from_moments(moments, given)
+        if not informative:
+            self._warn_if_saturated(moments.n_samples, moments.n_features)
+        return MetricResult(
+            float(explained.sum()),
+            parts={"class_scores": explained, "shrinkage": float(amount)},
+        )
+
+    def _check_shrinkage(self) -> None:
         given = self.shrinkage
         if not (
             given is None
@@ -281,16 +301,18 @@ class HScore(TransferMetric):
                 "Expected 'shrinkage' to be None, 'ledoit_wolf' or a number between 0 "
                 f"and 1, got {given!r}."
             )
-        explained, amount, informative = _h_score_from_moments(moments, given)
-        if not informative:
-            warnings.warn(
-                f"HScore is at its bound for any labels: {moments.n_samples} samples "
-                f"are too few for {moments.n_features} features. Use "
-                "HScore(shrinkage='ledoit_wolf'), or more samples.",
-                SaturatedScoreWarning,
-                stacklevel=4,
-            )
-        return MetricResult(
-            float(explained.sum()),
-            parts={"class_scores": explained, "shrinkage": float(amount)},
+
+    def _warn_if_saturated(self, n_samples: int, n_features: int) -> None:
+        warnings.warn(
+            f"HScore is at its bound for any labels: {n_samples} samples are too few "
+            f"for {n_features} features. Use HScore(shrinkage='ledoit_wolf'), or more "
+            "samples.",
+            SaturatedScoreWarning,
+            stacklevel=5,
+        )
+
+    def _influence(self, X, y, parts, moments) -> np.ndarray:
+        is_chosen = isinstance(self.shrinkage, str)
+        return h_score_influence(
+            moments, X, y, amount=parts["shrinkage"], is_chosen=is_chosen
         )

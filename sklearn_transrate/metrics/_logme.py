@@ -10,7 +10,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from sklearn_transrate.metrics._array_api import DeviceScoreMixin, spectrum_on_device
 from sklearn_transrate.metrics._base import MetricResult, TransferMetric
+from sklearn_transrate.metrics._influence_logme import logme_influence
 from sklearn_transrate.metrics._target_energies import (
     spectrum_of_classes,
     spectrum_of_targets,
@@ -116,9 +118,13 @@ def _logme_from_moments(moments: ClassMoments | TargetMoments) -> np.ndarray:
         eigenvalues, energies, lengths = spectrum_of_classes(moments)
     else:
         eigenvalues, energies, lengths = spectrum_of_targets(moments)
+    return _evidence_of_spectrum(eigenvalues, energies, lengths, moments.total_weight)
+
+
+def _evidence_of_spectrum(eigenvalues, energies, lengths, n_samples) -> np.ndarray:
     lengths = np.maximum(lengths, np.finfo(np.float64).tiny)
     outside = np.maximum(lengths - energies.sum(axis=0), NOISE_FLOOR * lengths)
-    return _max_evidence(eigenvalues, energies, outside, moments.total_weight)
+    return _max_evidence(eigenvalues, energies, outside, n_samples)
 
 
 # -- function ------------------------------------------------------------------
@@ -189,7 +195,7 @@ def logme_score(X, y, *, task="auto", sample_weight=None):
 # -- the object ----------------------------------------------------------------
 
 
-class LogME(TransferMetric):
+class LogME(DeviceScoreMixin, TransferMetric):
     """LogME as an object, for streams and selectors.
 
     Parameters
@@ -257,6 +263,14 @@ class LogME(TransferMetric):
             return self.requires
         return {"moments": TargetMoments.empty()}
 
+    def _score_on_device(self, grouped) -> float:
+        n_samples = grouped.counts.sum()
+        evidences = _evidence_of_spectrum(*spectrum_on_device(grouped), n_samples)
+        return float(evidences.mean())
+
     def _evaluate(self, moments) -> MetricResult:
         evidences = _logme_from_moments(moments)
         return MetricResult(float(evidences.mean()), parts={"evidences": evidences})
+
+    def _influence(self, X, y, parts, moments) -> np.ndarray:
+        return logme_influence(moments, X, y)

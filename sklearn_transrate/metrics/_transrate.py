@@ -11,8 +11,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from sklearn_transrate.metrics._array_api import DeviceScoreMixin, transrate_on_device
 from sklearn_transrate.metrics._base import MetricResult, TransferMetric
 from sklearn_transrate.metrics._coding_rate import distortion
+from sklearn_transrate.metrics._influence_forms import transrate_influence
 from sklearn_transrate.metrics._transrate_curve import EpsCurveMixin
 from sklearn_transrate.metrics._transrate_kernels import (
     Distortion,
@@ -194,7 +196,7 @@ def transrate_score(
 # -- the object ----------------------------------------------------------------
 
 
-class TransRate(EpsCurveMixin, TransferMetric):
+class TransRate(EpsCurveMixin, DeviceScoreMixin, TransferMetric):
     """TransRate as an object, for streams, selectors and its parts.
 
     Parameters
@@ -398,6 +400,10 @@ class TransRate(EpsCurveMixin, TransferMetric):
         kind = "pooled" if pooled else "class"
         return ClassMoments.empty(scatter=kind)
 
+    def _score_on_device(self, grouped) -> float:
+        check_options(self)
+        return transrate_on_device(self, grouped)
+
     def _evaluate(self, moments=None, rows=None) -> MetricResult:
         check_options(self)
         if moments is not None and rows is not None:
@@ -430,6 +436,9 @@ class TransRate(EpsCurveMixin, TransferMetric):
         empty = self._empty_moments(self.resolve_task(y))
         moments = empty.from_batch(Z, y, weights, **empty.config)
         return self._plug_in(moments, self.row_norm is not None).score
+
+    def _influence(self, X, y, parts, **statistics) -> np.ndarray:
+        return transrate_influence(self, X, y, parts, **statistics)
 
     def _moments_in_form(self, moments, rows) -> tuple[Statistic, bool]:
         """Return the moments to read, and whether they are about the origin."""

@@ -14,7 +14,12 @@ from sklearn_transrate._lib import linalg
 from sklearn_transrate._lib.labels import encode_labels
 from sklearn_transrate.statistics import ClassMoments, RowSample
 
-__all__ = ["predictive_curve", "predictive_information"]
+__all__ = [
+    "class_factors",
+    "class_numbers",
+    "predictive_curve",
+    "predictive_information",
+]
 
 # Distortions that are tried, in units of the mean non-zero eigenvalue: all of these,
 # then the neighbours of the best at half the step.
@@ -88,7 +93,7 @@ def _samples_on_axes(moments: ClassMoments, rows: RowSample) -> tuple[_Samples, 
     values, vectors = linalg.eigh_all(within)
     samples = _Samples(
         X @ vectors,
-        _class_numbers(rows, moments.classes),
+        class_numbers(rows, moments.classes),
         rows.weights,
         centres @ vectors,
         moments.counts,
@@ -115,11 +120,22 @@ def _thin_coordinates(X, centres, moments: ClassMoments) -> tuple[np.ndarray, ..
     return (X @ factor.T) @ turned, (centres @ factor.T) @ turned, within
 
 
-def _class_numbers(rows: RowSample, classes: list) -> np.ndarray:
+def class_numbers(rows: RowSample, classes: list) -> np.ndarray:
     """Return the place of each row's label among the classes of all samples."""
     labels, codes = encode_labels(rows.targets)
     place = {label: k for k, label in enumerate(classes)}
     return np.array([place[label] for label in labels])[codes]
+
+
+def class_factors(codes, weights, counts: np.ndarray) -> np.ndarray:
+    """Return what a weight is multiplied by, so that those of each class add up.
+
+    To its share of all samples, where `codes` and `weights` are of some of them: their
+    mean stands for their class. Classes of which none is there are left out.
+    """
+    here = np.bincount(codes, weights, len(counts))
+    known = counts * (here > 0)
+    return known / np.where(here > 0, here, 1.0) / known.sum()
 
 
 class _Samples:
@@ -166,10 +182,7 @@ class _Samples:
                 # Nothing is known of a class whose only sample is left out.
                 gained[counts[own] <= 1.0] = 0.0
                 gains[number] += np.bincount(own, weights * gained, len(counts))
-        # The mean of the samples that are here stands for their class.
-        here = np.bincount(self.codes, self.weights, len(counts))
-        known = counts * (here > 0)
-        return gains * (known / np.where(here > 0, here, 1.0)) / known.sum()
+        return gains * class_factors(self.codes, self.weights, counts)
 
 
 def _log_densities(rows, squares, centres, inverse, own, counts) -> np.ndarray:

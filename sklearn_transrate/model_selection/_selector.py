@@ -333,7 +333,11 @@ default="transrate"
             fit_params = routed.get(source.name, {})
             args = (self, number, source, X, y, plan, fit_params, context)
             tasks.append(delayed(_evaluate_one)(*args))
-        return Parallel(n_jobs=self.n_jobs, return_as="generator_unordered")(tasks)
+        try:
+            parallel = Parallel(n_jobs=self.n_jobs, return_as="generator_unordered")
+        except ValueError:  # ray's backend hands everything back at the end
+            parallel = Parallel(n_jobs=self.n_jobs)
+        return parallel(tasks)
 
     def _keep_what_is_done(self, sources, done, scorings, y, interrupt) -> None:
         """Leave a table of what an interrupted ranking has so far, and no winner."""

@@ -16,6 +16,7 @@ __all__ = [
     "COUNTS",
     "TIMES",
     "as_gain",
+    "bound_columns",
     "find_metrics",
     "merge_records",
     "metric_columns",
@@ -34,6 +35,11 @@ OUTCOME = ("status", "error")
 def metric_columns(metric: str) -> tuple[str, str, str]:
     """The names of a metric's three columns: score, standard error, rank."""
     return f"score_{metric}", f"std_error_{metric}", f"rank_{metric}"
+
+
+def bound_columns(metric: str) -> tuple[str, str]:
+    """The names of the columns that say between which ranks a candidate may be."""
+    return f"rank_low_{metric}", f"rank_high_{metric}"
 
 
 def find_metrics(names: Iterable[str]) -> list[str]:
@@ -87,6 +93,11 @@ def tidy_columns(columns: Mapping[str, Iterable[Any]]) -> dict[str, Any]:
         tidy[score] = _numbers(score, column(score))
         tidy[std_error] = _numbers(std_error, column(std_error))
         tidy[rank] = _ranks(rank, column(rank))
+        # Those of a metric "low_x" are not the bounds of "x".
+        taken = {name for other in metrics for name in metric_columns(other)}
+        for bound in bound_columns(metric):
+            if bound in cells and bound not in taken:
+                tidy[bound] = _counts(bound, column(bound))
     tidy |= {name: _counts(name, column(name)) for name in COUNTS}
     tidy |= {name: _numbers(name, column(name)) for name in TIMES}
     errors = _texts(column("error"))
@@ -121,7 +132,9 @@ def as_gain(
     if maximize is None and any(name == score for score, _, _ in trios):
         maximize = True
     if maximize is None and not (
-        name in (*COUNTS, *TIMES) or any(name in trio for trio in trios)
+        name in (*COUNTS, *TIMES)
+        or any(name in trio for trio in trios)
+        or any(name in bound_columns(metric) for metric in metrics)
     ):
         raise ValueError(
             f"Whether higher is better in column {name!r} is not known. Say so in its "

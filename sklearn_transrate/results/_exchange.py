@@ -70,8 +70,8 @@ class ExchangeMixin:
             If it is no such file, or its format is newer than this version reads.
         """
         text = _files.read_source(source, text_mark="{")
-        columns, metadata = _files.read_json(text)
-        return cls(columns, metadata=metadata)
+        columns, metadata, shared = _files.read_json(text)
+        return cls(columns, metadata=metadata, shared_errors=shared)
 
     @classmethod
     def from_frame(cls, frame: Any) -> Self:
@@ -133,10 +133,11 @@ class ExchangeMixin:
         -------
         text : str or None
             An object with ``format``, ``version``, ``metadata`` and ``columns``;
-            nan is null and an infinity ``"inf"`` or ``"-inf"``. `from_json` reads
-            an equal table with the same metadata.
+            nan is null and an infinity ``"inf"`` or ``"-inf"``. Errors that
+            candidates share are in ``shared_errors``. `from_json` reads an equal
+            table with the same metadata and comparisons.
         """
-        text = _files.write_json(self._columns, self.metadata)
+        text = _files.write_json(self._columns, self.metadata, self._shared)
         return _files.write_or_return(text, path)
 
     def to_markdown(self) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 
 from sklearn_transrate._lib.optional import import_optional
 from sklearn_transrate.results._columns import COUNTS, plain_cell
+from sklearn_transrate.results._errors import SharedErrors, read_shared, write_shared
 
 __all__ = [
     "plain_facts",
@@ -104,9 +105,15 @@ def read_csv(text: str) -> dict[str, list[str]]:
     }
 
 
-def write_json(columns: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> str:
+def write_json(
+    columns: Mapping[str, np.ndarray],
+    metadata: Mapping[str, Any],
+    shared_errors: Mapping[str, SharedErrors],
+) -> str:
     """Columns and run facts as JSON; nan is null, infinities are ``"inf"``."""
     header = {"format": FORMAT, "version": VERSION, "metadata": plain_facts(metadata)}
+    if shared_errors:
+        header["shared_errors"] = write_shared(shared_errors)
     lines = [f"{json.dumps(name)}: {json.dumps(fact)}" for name, fact in header.items()]
     # One line per column: short enough to read, and to compare with diff.
     body = [
@@ -124,8 +131,10 @@ def _json_cell(name, value):
     return plain_cell(name, value)
 
 
-def read_json(text: str) -> tuple[dict[str, list[Any]], dict[str, Any]]:
-    """Columns and run facts of a JSON text that `write_json` made."""
+def read_json(
+    text: str,
+) -> tuple[dict[str, list[Any]], dict[str, Any], dict[str, SharedErrors]]:
+    """Columns, run facts and shared errors of a text that `write_json` made."""
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
@@ -147,7 +156,7 @@ def read_json(text: str) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     columns, metadata = document.get("columns"), document.get("metadata", {})
     if not isinstance(columns, dict) or not isinstance(metadata, dict):
         raise ValueError("'columns' and 'metadata' must be JSON objects.")
-    return columns, metadata
+    return columns, metadata, read_shared(document.get("shared_errors", {}))
 
 
 def plain_facts(facts: Any, *, name: str = "metadata") -> Any:

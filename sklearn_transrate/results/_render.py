@@ -21,7 +21,7 @@ from sklearn_transrate._lib.text import (
     pad,
     shorten,
 )
-from sklearn_transrate.results._columns import TIMES, metric_columns
+from sklearn_transrate.results._columns import TIMES, bound_columns, metric_columns
 
 if TYPE_CHECKING:
     from sklearn_transrate.results._table import TransferResults
@@ -33,7 +33,10 @@ WIDTH = 100
 NAME_WIDTH = 40
 ERROR_WIDTH = 200
 # What leaves the plain table first when a line cannot hold everything.
-DISPENSABLE = ("n_samples", "layer", "n_features", "time")
+DISPENSABLE = ("n_samples", "layer", "n_features", "rank_bounds", "time")
+# Behind the rank of candidates that the best is not significantly better than.
+MARK = "*"
+LEGEND = f"{MARK} cannot be told apart from the best (95 % confidence)"
 
 
 class _Column(NamedTuple):
@@ -78,6 +81,7 @@ def plain_table(results: TransferResults) -> str:
         unseen = [m for m in results.metrics if metric_columns(m)[0] not in shown]
         lines += [f"... {rows.n_scored_hidden} more"] if rows.n_scored_hidden else []
         lines += [f"not shown: {', '.join(unseen)}"] if unseen else []
+        lines += [LEGEND] if _marked(rows.scored).any() else []
     return "\n".join(lines + _failure_lines(rows))
 
 
@@ -114,6 +118,7 @@ def html_table(results: TransferResults, *, max_rows: int | None = None) -> str:
         )
         if count
     ]
+    notes += [LEGEND] if _marked(rows.scored).any() else []
     foot = "".join(
         f'<tr><td colspan="{len(columns)}">{note}</td></tr>' for note in notes
     )
@@ -168,6 +173,7 @@ def _display_columns(table, *, name_width=None):
         layers = [shorten(layer, name_width // 2, middle=True) for layer in layers]
     return [
         _Column("rank", "rank", _rank_cells(table), True),
+        *_bounds_column(table),
         _Column("candidate", "candidate", names, False),
         _Column("layer", "layer", layers, False),
         *(_score_column(table, metric) for metric in table.metrics),
@@ -191,8 +197,38 @@ def _full_columns(results, rows):
 
 def _rank_cells(table):
     score, _, rank = metric_columns(table.metrics[0])
-    pairs = zip(table[score], table[rank], strict=True)
-    return ["-" if np.isnan(value) else str(place) for value, place in pairs]
+    marked = _marked(table)
+    # Unmarked ones leave room, so that digits stay under each other.
+    ends = np.where(marked, MARK, " " if marked.any() else "")
+    trios = zip(table[score], table[rank], ends, strict=True)
+    return ["-" if np.isnan(value) else f"{place}{end}" for value, place, end in trios]
+
+
+def _bounds(table):
+    """Lowest and highest rank of each candidate; None without the columns."""
+    names = bound_columns(table.metrics[0])
+    if any(name not in table.columns for name in names):
+        return None
+    return np.array([table[name] for name in names], dtype=float)
+
+
+def _marked(table):
+    """Which candidates behind the best cannot be told apart from it."""
+    bounds, rank = _bounds(table), table[metric_columns(table.metrics[0])[2]]
+    if bounds is None:
+        return np.zeros(len(table), dtype=bool)
+    return (bounds[0] == 1) & (rank > 1)
+
+
+def _bounds_column(table):
+    bounds = _bounds(table)
+    if bounds is None:
+        return []
+    cells = [
+        "-" if np.isnan(low + high) else f"{low:.0f}-{high:.0f}"
+        for low, high in bounds.T
+    ]
+    return [_Column("rank_bounds", "from-to", cells, True)]
 
 
 def _score_column(table, metric):

@@ -6,7 +6,6 @@ columns only, so one that was saved last year does everything that a new one doe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import index
 from typing import Any
@@ -18,6 +17,7 @@ from sklearn_transrate.exceptions import UnknownMetricError
 from sklearn_transrate.results import _files, _render
 from sklearn_transrate.results._columns import (
     as_gain,
+    bound_columns,
     find_metrics,
     merge_records,
     metric_columns,
@@ -26,14 +26,15 @@ from sklearn_transrate.results._columns import (
     same_cells,
     tidy_columns,
 )
-from sklearn_transrate.results._comparison import Comparison
+from sklearn_transrate.results._comparing import ComparingMixin
+from sklearn_transrate.results._errors import SharedErrors
 from sklearn_transrate.results._exchange import ExchangeMixin
 from sklearn_transrate.results._ranking import find_front, rank_scores
 
 __all__ = ["TransferResults"]
 
 
-class TransferResults(ExchangeMixin):
+class TransferResults(ComparingMixin, ExchangeMixin):
     """Scores, ranks, sizes and times of every candidate of a run.
 
     A table with one row per candidate, an (extractor, layer) pair, in the order in
@@ -58,9 +59,14 @@ class TransferResults(ExchangeMixin):
         ``n_samples``, ``n_features``, ``fit_time``, ``transform_time``,
         ``score_time`` (seconds), ``status`` (``"ok"`` or ``"failed"``) and
         ``error``. Those left out are filled: numbers with nan, texts with nothing,
-        ranks from the scores. Further columns stay, behind these.
+        ranks from the scores. ``rank_low_<metric>`` and ``rank_high_<metric>``,
+        between which a candidate's rank lies with 95 % confidence, are there where
+        `shared_errors` are, or are given. Further columns stay, behind these.
     metadata : mapping, optional
         Facts about the run, such as versions and parameters, that JSON can hold.
+    shared_errors : mapping of str to (ndarray, float), optional
+        By metric, the covariance of the candidates' scores on the same samples, nan
+        where it is unknown, and the number of units that it was estimated from.
 
     Attributes
     ----------
@@ -120,6 +126,7 @@ class TransferResults(ExchangeMixin):
         columns: Mapping[str, Iterable[Any]],
         *,
         metadata: Mapping[str, Any] | None = None,
+        shared_errors: Mapping[str, Any] | None = None,
     ) -> None:
         self._columns = tidy_columns(columns)
         for metric in find_metrics(self._columns):
@@ -127,6 +134,12 @@ class TransferResults(ExchangeMixin):
             if self._columns[rank] is None:
                 self._columns[rank] = rank_scores(self._columns[score])
         self.metadata: dict[str, Any] = _files.plain_facts(metadata or {})
+        self._shared = {
+            self._metric(metric): SharedErrors.of(errors)
+            for metric, errors in (shared_errors or {}).items()
+        }
+        for metric, errors in self._shared.items():
+            self._bound_ranks(metric, errors)
 
     @classmethod
     def from_records(
@@ -135,6 +148,7 @@ class TransferResults(ExchangeMixin):
         *,
         metrics: Sequence[str] | None = None,
         metadata: Mapping[str, Any] | None = None,
+        shared_errors: Mapping[str, Any] | None = None,
     ) -> TransferResults:
         """Table from one flat dict per candidate.
 
@@ -148,6 +162,9 @@ class TransferResults(ExchangeMixin):
             records name follow.
         metadata : mapping, optional
             Facts about the run.
+        shared_errors : mapping of str to (ndarray, float), optional
+            By metric, the covariance of the scores, in the records' order, and the
+            number of units that it was estimated from.
 
         Returns
         -------
@@ -161,7 +178,7 @@ class TransferResults(ExchangeMixin):
             name: [record.get(name) for record in records]
             for name in dict.fromkeys(names)
         }
-        return cls(columns, metadata=metadata)
+        return cls(columns, metadata=metadata, shared_errors=shared_errors)
 
     def to_records(self) -> list[dict[str, Any]]:
         """Table as one dict per candidate.
@@ -306,43 +323,6 @@ class TransferResults(ExchangeMixin):
         ]
         return self._take(find_front(*gains))
 
-    def compare(self, a: str, b: str, metric: str | None = None) -> Comparison:
-        """How far apart two candidates are.
-
-        Parameters
-        ----------
-        a, b : str
-            Names of candidates.
-        metric : str, optional
-            The first metric by default.
-
-        Returns
-        -------
-        comparison : Comparison
-            The difference of their scores, positive where `a` is better, and its
-            standard error.
-
-        Notes
-        -----
-        The standard error is :math:`\\sqrt{s_a^2 + s_b^2}`, as for independent
-        scores. Scores on the same samples tend to rise and fall together, which
-        makes it too large rather than too small.
-        """
-        metric = self._metric(metric)
-        score, std_error, _ = (
-            self._columns[n].tolist() for n in metric_columns(metric)
-        )
-        i, j = self._row(a), self._row(b)
-        return Comparison(
-            a,
-            b,
-            metric,
-            score_a=score[i],
-            score_b=score[j],
-            difference=score[i] - score[j],
-            std_error=math.sqrt(std_error[i] ** 2 + std_error[j] ** 2),
-        )
-
     def merge(self, other: TransferResults) -> TransferResults:
         """The rows of this run and of a later one, ranked anew.
 
@@ -367,13 +347,17 @@ class TransferResults(ExchangeMixin):
                 f"got {type(other).__name__}."
             )
         metrics = list(dict.fromkeys(self.metrics + other.metrics))
+        derived = {metric_columns(metric)[2] for metric in metrics}
+        derived.update(name for metric in metrics for name in bound_columns(metric))
         records = merge_records(
-            self.to_records(),
-            other.to_records(),
-            leave_out={metric_columns(metric)[2] for metric in metrics},
+            self.to_records(), other.to_records(), leave_out=derived
         )
-        facts = self.metadata | other.metadata
-        return type(self).from_records(records, metrics=metrics, metadata=facts)
+        return type(self).from_records(
+            records,
+            metrics=metrics,
+            metadata=self.metadata | other.metadata,
+            shared_errors=self._merged_errors(other, records),
+        )
 
     def __len__(self) -> int:
         return len(self._columns["candidate"])
@@ -413,7 +397,8 @@ class TransferResults(ExchangeMixin):
 
     def _take(self, rows: np.ndarray) -> TransferResults:
         columns = {name: cells[rows] for name, cells in self._columns.items()}
-        return type(self)(columns, metadata=self.metadata)
+        shared = {name: errors.take(rows) for name, errors in self._shared.items()}
+        return type(self)(columns, metadata=self.metadata, shared_errors=shared)
 
     def _column(self, name: str) -> np.ndarray:
         if name in self._columns:

@@ -80,7 +80,7 @@ def accumulate(
     batches = batches if first is None else chain([first], batches)
     if engine := _holder(first):
         handles = [
-            engine.call(_summarise, batch, statistics) for batch in _blocks_of(batches)
+            _call_for(engine, batch, statistics) for batch in _blocks_of(batches)
         ]
         return merge_where_they_are(engine, handles)
     filled: Summary = {}
@@ -193,10 +193,32 @@ def _holder(batch: Any) -> Engine | None:
 def _blocks_of(batches: Iterable[Any]) -> Iterator[Any]:
     """Cut batches of dask arrays into their blocks; pass on what is held whole."""
     for batch in batches:
-        if isinstance(batch, tuple | list) and _holder(batch):
-            yield from row_blocks(*batch)[1]
-        else:
-            yield batch
+        if isinstance(batch, tuple | list):
+            features = batch[0]
+            of_layers = isinstance(features, Mapping)
+            if any(map(is_lazy, features.values() if of_layers else [features])):
+                yield from row_blocks(*batch)[1]
+                continue
+        yield batch
+
+
+def _call_for(engine: Engine, batch: Any, statistics: Mapping) -> Any:
+    """Have one batch summarised by whoever holds it, or the arrays in it."""
+    if not isinstance(batch, tuple | list):
+        return engine.call(_summarise, batch, statistics)
+    # Engines look for handles among the arguments, and not inside of them.
+    features, *rest = batch
+    if not isinstance(features, Mapping):
+        return engine.call(_summarise_parts, statistics, None, features, *rest)
+    names = list(features)
+    return engine.call(_summarise_parts, statistics, names, *features.values(), *rest)
+
+
+def _summarise_parts(statistics: Mapping, layers: list | None, *parts: Any) -> Summary:
+    if layers is None:
+        return _summarise(parts, statistics)
+    features = dict(zip(layers, parts, strict=False))
+    return _summarise((features, *parts[len(layers) :]), statistics)
 
 
 def _absorb(filled: Summary, summary: Summary) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from sklearn_transrate.uncertainty._inputs import error_of_mean, resolve
+from sklearn_transrate.uncertainty._inputs import (
+    checked_rows,
+    error_of_mean,
+    resolve,
+)
 from sklearn_transrate.uncertainty._resampling import bootstrap, jackknife
 
 __all__ = ["pseudo_values", "standard_error"]
@@ -63,7 +67,7 @@ def pseudo_values(
     >>> X, y = load_iris(return_X_y=True)
     >>> values = pseudo_values("transrate", X, y)
     >>> values.shape, round(float(values.mean()), 4)
-    ((32,), 0.0627)
+    ((150,), 0.0627)
     """
     if method not in METHODS[:3]:
         raise ValueError(
@@ -71,7 +75,7 @@ def pseudo_values(
         )
     metric = resolve(metric)
     if method != "jackknife":
-        values = influence_values(metric, X, y, sample_weight)
+        values = _influence_values(metric, X, y, sample_weight)
         if values is not None:
             return values
         if method == "influence":
@@ -166,6 +170,10 @@ def standard_error(
     return error_of_mean(pseudo_values(metric, X, y, method=method, **dealing))
 
 
-def influence_values(metric, X, y, sample_weight):
+def _influence_values(metric, X, y, sample_weight):
     """Score plus influence by row, or None without a closed form."""
-    return
+    if not metric._has_influence:
+        return None
+    X, y, weights = checked_rows(metric, X, y, sample_weight)
+    filled, _ = metric._summarise(X, y, weights)
+    return metric._evaluate_by_row(filled, X, y, weights)[1]

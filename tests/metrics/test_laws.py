@@ -92,9 +92,8 @@ def targets_for(task, y, seed):
 
 
 @st.composite
-def bound_metrics_and_data(draw, law):
-    """Draw a metric that a law binds, and data for one of its tasks."""
-    metric, tasks = draw(st.sampled_from(BOUND[law.__name__]))
+def inputs_for(draw, metric, tasks, **limits):
+    """Draw data for one of the tasks of a metric."""
     task = draw(st.sampled_from(tasks))
     X, y = draw(
         labelled_features(
@@ -103,9 +102,17 @@ def bound_metrics_and_data(draw, law):
             scales=[1.0, 1e-3, 1e3] if "scale" in metric.invariances else [1.0],
             labels=["integers"] if task != "classification" else ["integers", "mixed"],
             inputs=metric.inputs,
+            **limits,
         )
     )
-    return metric, X, targets_for(task, y, draw(SEEDS))
+    return X, targets_for(task, y, draw(SEEDS))
+
+
+@st.composite
+def bound_metrics_and_data(draw, law):
+    """Draw a metric that a law binds, and data for one of its tasks."""
+    metric, tasks = draw(st.sampled_from(BOUND[law.__name__]))
+    return metric, *draw(inputs_for(metric, tasks))
 
 
 def bound_metrics(law):
@@ -124,15 +131,56 @@ def bound_metrics(law):
 
 SEEDS = st.integers(0, 2**32 - 1)
 BOUND = {law.__name__: bound_metrics(law) for law in METRIC_LAWS}
-# Two or so for each metric; the long profile has enough for all.
-EXAMPLES = max(50, settings.default.max_examples)
 
 
 @pytest.mark.parametrize(
     "law", METRIC_LAWS, ids=[law.__name__.removeprefix("check_") for law in METRIC_LAWS]
 )
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=50)  # two or so for each metric that a law binds
 @given(st.data())
 def test_drawn_data(law, draw):
     metric, X, y = draw.draw(bound_metrics_and_data(law))
     law(metric, X, y, random_state=draw.draw(SEEDS))
+
+
+# Every metric through all of its laws, the long profile's number of times. In parts,
+# so that they can be run side by side.
+PARTS = 4
+# The laws hold for any parameters; these keep an example below half a second.
+QUICK = {"linear_probe": {"cv": 2}, "nleep": {"n_components": 2}}
+ALL_METRICS = [
+    *METRICS,
+    *(get_metric(name, **QUICK.get(name, {})) for name in sorted(COSTLY)),
+]
+
+
+def laws_by_task(metric):
+    """Return the laws that a metric is to keep, for each task that it has."""
+    cases, known = fitting_cases(metric), known_failures(metric)
+    return {
+        task: [
+            law
+            for law in binding_laws(metric, [c for c in cases if c.task == task])
+            if law.__name__ not in known
+        ]
+        for task in sorted({case.task for case in cases})
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize(
+    ("metric", "laws"),
+    [
+        pytest.param(metric, laws_by_task(metric), id=" ".join(repr(metric).split()))
+        for metric in ALL_METRICS
+    ],
+)
+@settings(max_examples=max(1, settings.default.max_examples // PARTS))
+@given(st.data())
+def test_all_laws(metric, laws, part, draw):
+    task = draw.draw(st.sampled_from(list(laws)))
+    X, y = draw.draw(inputs_for(metric, [task], max_samples=24, max_features=12))
+    seed = draw.draw(SEEDS)
+    for law in laws[metric.resolve_task(y)]:
+        law(metric, X, y, random_state=seed)

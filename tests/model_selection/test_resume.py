@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 from joblib import Memory
@@ -11,6 +18,8 @@ from sklearn.decomposition import PCA
 
 from sklearn_transrate import TransferSelector
 from sklearn_transrate.exceptions import TransRateWarning
+from sklearn_transrate.extractors import PrecomputedFeatures
+from sklearn_transrate.metrics import TransRate
 
 X, y = load_iris(return_X_y=True)
 # Powers of the same inputs are close by nature.
@@ -112,3 +121,160 @@ def test_labels_that_no_file_can_hold_only_lose_the_resume(tmp_path):
     labels[:] = [(int(label), "class") for label in y]
     with pytest.warns(TransRateWarning, match="cannot be resumed"):
         ranked(tmp_path).fit(X, labels)
+
+
+# -- files that are not what they should be ------------------------------------
+
+
+def files_by_candidate(folder):
+    """Rank, and return the file of each candidate."""
+    files = {}
+    for k in (1, 2, 3):
+        before = set(folder.glob("*.npz"))
+        TransferSelector([(f"power{k}", Recorded(k))], memory=folder).fit(X, y)
+        (files[k],) = set(folder.glob("*.npz")) - before
+    return files
+
+
+def test_the_file_of_another_candidate_is_refused(tmp_path):
+    expected = ranked(None).fit(X, y).results_["score_transrate"]
+    files = files_by_candidate(tmp_path)
+    files[1].write_bytes(files[2].read_bytes())
+    Recorded.passes = []
+    with pytest.warns(TransRateWarning, match=rf"{files[1].name}.*another candidate"):
+        selector = ranked(tmp_path).fit(X, y)
+    assert Recorded.passes == [1]
+    np.testing.assert_array_equal(selector.results_["score_transrate"], expected)
+
+
+@pytest.mark.parametrize("content", [b"", b"layer,score\nconv1,0.5\n", b"PK\x03\x04"])
+def test_a_foreign_file_is_refused_and_replaced(tmp_path, content):
+    files = files_by_candidate(tmp_path)
+    files[3].write_bytes(content)
+    Recorded.passes = []
+    with pytest.warns(TransRateWarning, match=rf"{files[3].name}.*computed again"):
+        ranked(tmp_path).fit(X, y)
+    ranked(tmp_path).fit(X, y)  # with no warning: the file is whole again
+    assert Recorded.passes == [3]
+
+
+def test_a_folder_in_place_of_a_file_stops_nothing(tmp_path):
+    files = files_by_candidate(tmp_path)
+    files[2].unlink()
+    files[2].mkdir()
+    Recorded.passes = []
+    with (
+        pytest.warns(TransRateWarning, match="computed again"),
+        pytest.warns(TransRateWarning, match="cannot be resumed"),
+    ):
+        ranked(tmp_path).fit(X, y)
+    assert Recorded.passes == [2]
+
+
+def test_a_disk_that_is_full_loses_no_result(tmp_path, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sklearn_transrate.statistics._files.np.savez", full)
+    with pytest.warns(TransRateWarning, match="No space left on device"):
+        selector = ranked(tmp_path).fit(X, y)
+    assert np.isfinite(selector.results_["score_transrate"]).all()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_leftovers_of_killed_writers_are_removed_after_an_hour(tmp_path):
+    old, new = (tmp_path / f"{name}.npz.0.partial" for name in ("old", "new"))
+    for leftover in (old, new):
+        leftover.write_bytes(b"half of it")
+    os.utime(old, (0, 0))
+    ranked(tmp_path).fit(X, y)
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_stored_features_that_change_are_other_work(tmp_path):
+    path = tmp_path / "features.npy"
+    rows = np.arange(len(y))
+    scores = []
+    for power in (1, 1, 2):
+        if power != 1 or not path.exists():
+            np.save(path, X**power)
+        selector = TransferSelector(
+            [("stored", PrecomputedFeatures(path))], memory=tmp_path / "kept"
+        )
+        scores.append(selector.fit(rows, y).best_score_)
+    assert scores[0] == scores[1] != scores[2]
+    assert len(list((tmp_path / "kept").iterdir())) == 2
+
+
+# -- killed by the system ------------------------------------------------------
+
+RANKING = """
+import json, os, sys, time
+from pathlib import Path
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.datasets import load_iris
+
+from sklearn_transrate import TransferSelector
+
+folder = Path(sys.argv[1])
+X, y = load_iris(return_X_y=True)
+
+
+class Slow(TransformerMixin, BaseEstimator):
+    def __init__(self, power):
+        self.power = power
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        with (folder / "passes").open("a") as file:
+            file.write(f"{self.power}\\n")
+        time.sleep(0.1)
+        return np.asarray(X) ** self.power
+
+
+candidates = [(f"power{k}", Slow(k)) for k in range(1, 9)]
+selector = TransferSelector(candidates, memory=folder / "kept", refit=False).fit(X, y)
+scores = selector.results_["score_transrate"].tolist()
+(folder / "scores").write_text(json.dumps(scores))
+"""
+
+
+def start_ranking(folder):
+    command = [sys.executable, "-c", RANKING, str(folder)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def passes(folder):
+    path = folder / "passes"
+    return path.read_text().split() if path.exists() else []
+
+
+def test_a_ranking_that_the_system_kills_again_and_again_gets_done(tmp_path):
+    powers = [str(k) for k in range(1, 9)]
+    expected = [TransRate().score(X ** int(power), y) for power in powers]
+    for n_more, delay in ((2, 0.0), (2, 0.05), (3, 0.1)):
+        before = passes(tmp_path)
+        process = start_ranking(tmp_path)
+        while len(passes(tmp_path)) < len(before) + n_more:
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.002)
+        time.sleep(delay)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        n_saved = len(list((tmp_path / "kept").glob("*.npz")))
+        # All that was begun is saved, but for what it was killed at.
+        assert n_saved >= len(set(passes(tmp_path))) - 1
+    assert not (tmp_path / "scores").exists()
+    process = start_ranking(tmp_path)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert json.loads((tmp_path / "scores").read_text()) == expected
+    # Each was computed once, and once more for every time it was killed at.
+    assert set(passes(tmp_path)) == set(powers)
+    assert len(passes(tmp_path)) <= len(powers) + 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sklearn_transrate.statistics import (
@@ -28,6 +28,11 @@ CLASSIFIED = [
 ]
 SOURCES = [JointTable.empty(source="proba"), JointTable.empty(source="labels")]
 NUMERIC = [TargetMoments.empty()]
+# The long profile has 10,000 for each law.
+IS_LONG = settings.default.max_examples >= 1000
+as_often_as_a_law = settings(
+    max_examples=settings.default.max_examples * (1 + 4 * IS_LONG)
+)
 
 
 @parametrize_with_checks([*CLASSIFIED, *SOURCES, *NUMERIC])
@@ -40,6 +45,7 @@ def name_of_law(law):
 
 
 @pytest.mark.parametrize("law", STATISTIC_LAWS, ids=name_of_law)
+@as_often_as_a_law
 @given(
     st.sampled_from(CLASSIFIED),
     labelled_features(offsets=[0.0, 1.0, 1e4]),
@@ -50,6 +56,7 @@ def test_classified_features(law, statistic, data, seed):
 
 
 @pytest.mark.parametrize("law", STATISTIC_LAWS, ids=name_of_law)
+@as_often_as_a_law
 @given(st.data(), st.integers(0, 2**32 - 1))
 def test_source_outputs(law, draw, seed):
     statistic = draw.draw(st.sampled_from(SOURCES))
@@ -62,6 +69,7 @@ def test_source_outputs(law, draw, seed):
     [law for law in STATISTIC_LAWS if "classification" not in law.tasks],
     ids=name_of_law,
 )
+@as_often_as_a_law
 @given(
     labelled_features(labels=["integers"]),
     st.integers(0, 3),

@@ -97,7 +97,8 @@ def test_nan_is_left_out_and_unknown_pairs_count_as_independent():
     scores = np.array([10.0, 0.0, 1.0, 3.0])
     low, high = rank_bounds(scores, covariance, confidence=0.95, n_units=100)
     assert low[:3].tolist() == [1, 2, 2]
-    assert high[:3].tolist() == [1, 3, 3]
+    # The one without an error may stand anywhere.
+    assert high[:3].tolist() == [2, 4, 4]
     assert np.isnan([low[3], high[3]]).all()
 
 
