@@ -101,7 +101,9 @@ class _Model:
         self.codes = class_numbers(rows, moments.classes)
         X = rows.features.astype(np.float64) - moments.mean
         weights = np.ones(len(X)) if rows.weights is None else rows.weights
-        self.shares = weights * class_factors(self.codes, weights, self.counts)[self.codes]
+        self.shares = (
+            weights * class_factors(self.codes, weights, self.counts)[self.codes]
+        )
         if total.is_dense:
             values, self.basis = linalg.eigh_all(moments.within().triangle())
         else:

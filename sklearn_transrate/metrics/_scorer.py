@@ -308,7 +308,7 @@ class TransRateScorer(TransferScorer):
     class_weight : {"prior", "uniform"}, default="prior"
         Weight of each class's rate.
     normalize : {"rank", "n_features"} or None, default="rank"
-        What to divide both rates by.
+        What to divide the plug-in rates by.
     row_norm : {"l2"} or None, default=None
         Whether to scale rows to unit length before and after centring.
     projection : {"between"} or None, default=None
@@ -317,10 +317,16 @@ class TransRateScorer(TransferScorer):
         What a float `eps` is measured in.
     covariance : {"class", "pooled"}, default="class"
         Whether each class has a covariance of its own.
-    estimate : {"plug_in", "leave_one_out"}, default="plug_in"
+    estimate : {"auto", "plug_in", "leave_one_out"}, default="auto"
         Whether samples are coded by their own moments, or each by the others'.
+    correction : {"analytic", "permutation"} or None, default=None
+        What to expect of unrelated labels, to be subtracted from the plug-in.
+    max_samples : int or None, default=10_000
+        Over how many samples at most "leave_one_out" averages.
     task : {"auto", "classification", "multilabel", "regression"}, default="auto"
         What `y` holds.
+    random_state : int, RandomState instance or None, default=None
+        Which permutations ``correction="permutation"`` draws.
     features : {"auto", "input", "transform"}, str, int or callable, default="auto"
         Which features to score, as in `TransferScorer`.
     layer : str or int, default=None
@@ -368,8 +374,11 @@ class TransRateScorer(TransferScorer):
         projection=None,
         eps_unit="absolute",
         covariance="class",
-        estimate="plug_in",
+        estimate="auto",
+        correction=None,
+        max_samples=10_000,
         task="auto",
+        random_state=None,
         features="auto",
         layer=None,
     ):
@@ -381,7 +390,10 @@ class TransRateScorer(TransferScorer):
         self.eps_unit = eps_unit
         self.covariance = covariance
         self.estimate = estimate
+        self.correction = correction
+        self.max_samples = max_samples
         self.task = task
+        self.random_state = random_state
         self.features = features
         self.layer = layer
 

@@ -7,7 +7,7 @@ each class; the authors' protocol, which normalises rows twice, needs the rows.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -31,7 +31,7 @@ from sklearn_transrate.metrics._transrate_options import (
     FORMS,
     PLUG_IN,
     check_left_out,
-    check_options,
+    check_parameters,
     class_weights,
 )
 from sklearn_transrate.metrics._transrate_predictive import predictive_information
@@ -151,8 +151,8 @@ def transrate_score(
 
     Notes
     -----
-    The plug-in: with :math:`\\Sigma` the covariance of all features and :math:`M_k` the second
-    moment of class k about the global mean, the score is
+    The plug-in: with :math:`\\Sigma` the covariance of all features and :math:`M_k`
+    the second moment of class k about the global mean, the score is
     :math:`\\frac{1}{2r} [\\log\\det(I + \\Sigma/\\epsilon) - \\sum_k p_k
     \\log\\det(I + M_k/\\epsilon)]`. The pooled form takes, in place of all
     :math:`M_k`, the residual covariance :math:`\\Sigma_{zz} - \\Sigma_{zy}
@@ -374,15 +374,17 @@ class TransRate(EpsCurveMixin, DeviceScoreMixin, TransferMetric):
         Returns
         -------
         statistics : mapping of {name: Statistic}
-            Moments; the rows themselves with ``row_norm="l2"``, whose second scaling
-            cannot be done before the mean of all rows is known.
+            Moments, and out of sample some of the rows. Only the rows with
+            ``row_norm="l2"``, whose second scaling cannot be done before the mean of
+            all is known, and for permutations.
         """
+        moments = self._empty_moments(task)
+        if self._is_left_out(task):
+            rows = RowSample.empty(max_samples=self.max_samples)
+            return {"moments": moments, "rows": rows}
         if self.row_norm is not None or self.correction == "permutation":
             return {"rows": RowSample.empty()}
-        required = {"moments": self._empty_moments(task)}
-        if self._is_left_out(task):
-            required["rows"] = RowSample.empty(max_samples=self.max_samples)
-        return required
+        return {"moments": moments}
 
     def _is_left_out(self, task: str) -> bool:
         """Whether samples are coded by the others."""
@@ -401,11 +403,11 @@ class TransRate(EpsCurveMixin, DeviceScoreMixin, TransferMetric):
         return ClassMoments.empty(scatter=kind)
 
     def _score_on_device(self, grouped) -> float:
-        check_options(self)
+        check_parameters(self)
         return transrate_on_device(self, grouped)
 
     def _evaluate(self, moments=None, rows=None) -> MetricResult:
-        check_options(self)
+        check_parameters(self)
         if moments is not None and rows is not None:
             return self._evaluate_left_out(moments, rows)
         moments, origin = self._moments_in_form(moments, rows)

@@ -19,10 +19,9 @@ from sklearn_transrate.metrics._transrate_kernels import (
     total_and_left,
 )
 from sklearn_transrate.metrics._transrate_options import (
-    EPS_UNITS,
     check_left_out,
-    check_option,
     check_options,
+    check_parameters,
     class_weights,
 )
 from sklearn_transrate.metrics._transrate_predictive import predictive_curve
@@ -96,10 +95,10 @@ class EpsCurveMixin:
         (0.1, 'mean_eigenvalue')
         """
         self._check_is_fitted()
-        check_options(self)
+        check_parameters(self)
         own_unit = "mean_eigenvalue" if self.eps == "auto" else self.eps_unit
         unit = own_unit if eps_unit is None else eps_unit
-        check_option("eps_unit", unit, EPS_UNITS)
+        check_options(eps_unit=unit)
         left_out = self._is_left_out(self._task)
         reader = (_LeftOut if left_out else _PlugIn)(self, **self._statistics)
         default = _own_eps(self, reader, unit)

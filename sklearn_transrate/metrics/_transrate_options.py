@@ -12,17 +12,21 @@ __all__ = [
     "FORMS",
     "PLUG_IN",
     "check_left_out",
-    "check_option",
     "check_options",
+    "check_parameters",
     "class_weights",
 ]
 
-CLASS_WEIGHTS = ("prior", "uniform")
-NORMALIZATIONS = ("rank", "n_features", None)
-EPS_UNITS = ("absolute", "trace", "mean_eigenvalue")
-COVARIANCES = ("class", "pooled")
-ESTIMATES = ("auto", "plug_in", "leave_one_out")
-CORRECTIONS = ("analytic", "permutation", None)
+OPTIONS: dict[str, tuple] = {
+    "eps_unit": ("absolute", "trace", "mean_eigenvalue"),
+    "class_weight": ("prior", "uniform"),
+    "normalize": ("rank", "n_features", None),
+    "row_norm": ("l2", None),
+    "projection": ("between", None),
+    "covariance": ("class", "pooled"),
+    "estimate": ("auto", "plug_in", "leave_one_out"),
+    "correction": ("analytic", "permutation", None),
+}
 
 # Forms by name: four published ones and three of our own.
 FORMS: dict[str, dict[str, Any]] = {
@@ -49,32 +53,24 @@ PLUG_IN: dict[str, Any] = {
 }
 
 
-def check_options(metric) -> None:
-    """Raise if a parameter of TransRate is none of those that there are."""
-    options = {
-        "eps_unit": EPS_UNITS,
-        "class_weight": CLASS_WEIGHTS,
-        "normalize": NORMALIZATIONS,
-        "row_norm": ("l2", None),
-        "projection": ("between", None),
-        "covariance": COVARIANCES,
-        "estimate": ESTIMATES,
-        "correction": CORRECTIONS,
-    }
-    for name, known in options.items():
-        check_option(name, getattr(metric, name), known)
+def check_options(**given) -> None:
+    """Raise if an option is none of those that there are."""
+    for name, value in given.items():
+        if value not in OPTIONS[name]:
+            raise ValueError(
+                f"Expected {name!r} to be one of {OPTIONS[name]}, got {value!r}."
+            )
+
+
+def check_parameters(metric) -> None:
+    """Raise if a parameter of TransRate, or two together, make no sense."""
+    check_options(**{name: getattr(metric, name) for name in OPTIONS})
     if metric.correction == "analytic" and metric.covariance != "pooled":
         raise ValueError(
             "correction='analytic' expected covariance='pooled', got "
             f"{metric.covariance!r}. Use correction='permutation' for classes with "
             "covariances of their own."
         )
-
-
-def check_option(name: str, value, known: tuple) -> None:
-    """Raise if a value is none of those that are known."""
-    if value not in known:
-        raise ValueError(f"Expected {name!r} to be one of {known}, got {value!r}.")
 
 
 def check_left_out(metric, moments) -> None:

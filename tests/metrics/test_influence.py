@@ -177,7 +177,7 @@ def test_labels_may_be_words(name):
 def test_scaling_the_weights_changes_nothing():
     X, y = classes(60, 5)
     weights = np.random.default_rng(0).uniform(0.5, 2.0, 60)
-    for metric in (TransRate(), HScore()):
+    for metric in (TransRate.from_form("relative"), HScore()):
         one, other = (
             standard_error(metric, X, y, sample_weight=scale * weights)
             for scale in (1.0, 10.0)

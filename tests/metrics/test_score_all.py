@@ -37,7 +37,7 @@ def test_every_statistic_is_made_once(monkeypatch):
         return original(cls, *args, **config)
 
     monkeypatch.setattr(ClassMoments, "from_batch", classmethod(counting))
-    score_all(X, y, {"a": TransRate(), "b": LogME(), "c": HScore()})
+    score_all(X, y, {"a": TransRate.from_form("relative"), "b": LogME(), "c": HScore()})
     assert made == [{"scatter": "class", "norms": False}]
 
 

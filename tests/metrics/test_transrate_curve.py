@@ -12,7 +12,7 @@ from sklearn_transrate.metrics import TransRate
 # Eigenvalues against Cholesky factors and SVDs: what rounding leaves of either.
 AGREEMENT = 1e-9
 FORMS = {
-    "default": TransRate(),
+    "default": TransRate.from_form("relative"),
     "listing": TransRate.from_form("listing"),
     "definition": TransRate.from_form("definition"),
     "protocol": TransRate.from_form("protocol"),
@@ -83,24 +83,28 @@ def test_values_as_targets_have_a_curve():
 def test_weighted_rows_have_the_curve_of_repeated_ones():
     X, y = features(40, 5)
     weights = np.arange(40) % 3
-    weighted = TransRate().fit(X, y, weights).eps_curve().scores
-    repeated = TransRate().fit(np.repeat(X, weights, 0), np.repeat(y, weights))
+    weighted = TransRate.from_form("relative").fit(X, y, weights).eps_curve().scores
+    repeated = TransRate.from_form("relative").fit(
+        np.repeat(X, weights, 0), np.repeat(y, weights)
+    )
     np.testing.assert_allclose(weighted, repeated.eps_curve().scores, rtol=AGREEMENT)
 
 
 def test_a_stream_has_the_curve_of_the_whole():
     X, y = features(70, 8)
-    metric = TransRate()
+    metric = TransRate.from_form("relative")
     for rows in np.array_split(np.arange(70), 6):
         metric.partial_fit(X[rows], y[rows])
-    whole = TransRate().fit(X, y).eps_curve().scores
+    whole = TransRate.from_form("relative").fit(X, y).eps_curve().scores
     np.testing.assert_allclose(metric.eps_curve().scores, whole, rtol=AGREEMENT)
-    assert metric.score_ == pytest.approx(TransRate().score(X, y), rel=AGREEMENT)
+    assert metric.score_ == pytest.approx(
+        TransRate.from_form("relative").score(X, y), rel=AGREEMENT
+    )
 
 
 @pytest.mark.parametrize("unit", [None, "absolute", "trace"])
 def test_constant_features_score_zero_everywhere(unit):
-    metric = TransRate().fit(np.ones((6, 3)), [0, 0, 0, 1, 1, 1])
+    metric = TransRate.from_form("relative").fit(np.ones((6, 3)), [0, 0, 0, 1, 1, 1])
     curve = metric.eps_curve(eps_unit=unit)
     assert curve.scores.tolist() == [0.0] * 50
 
@@ -114,16 +118,16 @@ def test_finer_coding_takes_more_nats():
 
 @pytest.mark.parametrize("eps", [[0.0], [-1.0], [np.nan], [np.inf], 0.1, [[0.1]]])
 def test_distortions_that_are_none_are_refused(eps):
-    metric = TransRate().fit(*features(20, 3))
+    metric = TransRate.from_form("relative").fit(*features(20, 3))
     with pytest.raises(ValueError, match="Expected 'eps' as a 1-d array of positive"):
         metric.eps_curve(eps)
 
 
 def test_unknown_units_are_refused():
     with pytest.raises(ValueError, match="Expected 'eps_unit' to be one of"):
-        TransRate().fit(*features(20, 3)).eps_curve(eps_unit="nats")
+        TransRate.from_form("relative").fit(*features(20, 3)).eps_curve(eps_unit="nats")
 
 
 def test_a_metric_without_data_has_no_curve():
     with pytest.raises(NotFittedError):
-        TransRate().eps_curve()
+        TransRate.from_form("relative").eps_curve()

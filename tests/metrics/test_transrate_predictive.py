@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from sklearn_transrate import TransferSelector
-from sklearn_transrate.metrics import TransRate, get_metric, score_all
+from sklearn_transrate.metrics import (
+    TransRate,
+    get_metric,
+    score_all,
+    transrate_score,
+)
+from sklearn_transrate.metrics._transrate_predictive import predictive_information
+from sklearn_transrate.statistics import ClassMoments, RowSample
 
 # Closed form against n explicit inverses.
 ROUNDING = 1e-9
@@ -87,7 +94,9 @@ def test_noise_is_worth_nothing_however_wide():
     for width in (10, 100, 1000):
         noise = rng.standard_normal((100, width))
         assert predictive().score(noise, y) < 0.1
-        assert TransRate().score(noise, y) > predictive().score(noise, y)
+        assert TransRate.from_form("relative").score(noise, y) > predictive().score(
+            noise, y
+        )
 
 
 def test_perfect_features_are_worth_the_entropy_of_the_labels():
@@ -111,21 +120,23 @@ def test_streams_and_shared_statistics_agree():
     for start in range(0, 50, 9):
         stream.partial_fit(X[start : start + 9], y[start : start + 9])
     assert stream.score_ == pytest.approx(expected, rel=ROUNDING)
-    both = score_all(X, y, ["transrate_predictive", "transrate"])
-    assert both["transrate_predictive"] == pytest.approx(expected, rel=ROUNDING)
+    both = score_all(X, y, ["transrate", "transrate_relative"])
+    assert both["transrate"] == pytest.approx(expected, rel=ROUNDING)
 
 
 def test_selectors_take_it_by_name():
     X, y = make(40, 100)
     wide = [("raw", "passthrough")]
-    selector = TransferSelector(wide, scoring="transrate_predictive").fit(X, y)
-    assert selector.best_score_ == get_metric("transrate_predictive").score(X, y)
+    selector = TransferSelector(wide, scoring="transrate").fit(X, y)
+    assert selector.best_score_ == get_metric("transrate").score(X, y)
 
 
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"normalize": "rank"}, "normalize"),
+        ({"class_weight": "uniform"}, "leave_one_out"),
+        ({"eps_unit": "trace"}, "leave_one_out"),
+        ({"correction": "permutation"}, "leave_one_out"),
         ({"row_norm": "l2"}, "leave_one_out"),
         ({"projection": "between"}, "leave_one_out"),
         ({"eps": -1.0}, "positive"),
@@ -141,3 +152,69 @@ def test_numeric_targets_are_refused():
     X, _ = make(20, 3)
     with pytest.raises(ValueError, match="class labels"):
         predictive().score(X, X[:, 0])
+
+
+# -- the default -----------------------------------------------------------------------
+
+
+def test_the_default_is_out_of_sample_for_classes():
+    X, y = make(40, 8)
+    assert TransRate().score(X, y) == predictive().score(X, y)
+    assert transrate_score(X, y) == predictive().score(X, y)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"eps": 0.1},
+        {"class_weight": "uniform"},
+        {"normalize": None},
+        {"row_norm": "l2"},
+        {"projection": "between"},
+        {"eps": 0.1, "eps_unit": "trace"},
+        {"covariance": "pooled"},
+        {"correction": "permutation", "random_state": 0},
+    ],
+)
+def test_naming_what_describes_the_plug_in_asks_for_it(params):
+    X, y = make(40, 8)
+    named = TransRate(estimate="plug_in", **params)
+    assert TransRate(**params).score(X, y) == named.score(X, y)
+
+
+def test_values_are_scored_by_the_plug_in():
+    X, _ = make(40, 8)
+    targets = X[:, :2] + 1.0
+    plug_in = TransRate(estimate="plug_in").score(X, targets)
+    assert TransRate().score(X, targets) == plug_in > 0.0
+
+
+# -- some of the rows ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(120, 8), (120, 300)])
+def test_some_of_the_rows_stand_for_all(shape):
+    X, y = make(*shape)
+    full = TransRate(max_samples=None).score(X, y)
+    assert TransRate(max_samples=len(X)).score(X, y) == full
+    halves = [
+        predictive_information(
+            ClassMoments.from_batch(X, y, scatter="pooled"),
+            RowSample.from_batch(X[half], y[half]),
+            0.5,
+        )[0]
+        for half in (np.arange(len(X)) % 2 == 0, np.arange(len(X)) % 2 == 1)
+    ]
+    whole = predictive(eps=0.5).fit(X, y).parts_["class_gains"]
+    share = np.array([[np.mean(y[k::2] == c) for c in np.unique(y)] for k in (0, 1)])
+    mixed = np.sum(share * halves, axis=0) / share.sum(axis=0)
+    assert mixed == pytest.approx(whole, rel=ROUNDING)
+
+
+def test_a_class_that_is_not_among_the_rows_is_left_out():
+    X, y = make(60, 6)
+    moments = ClassMoments.from_batch(X, y, scatter="pooled")
+    rows = RowSample.from_batch(X[y > 0], y[y > 0])
+    gains, _, _ = predictive_information(moments, rows, 0.5)
+    assert gains[0] == 0.0
+    assert (gains[1:] != 0.0).all()
