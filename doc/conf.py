@@ -1,11 +1,13 @@
 """Sphinx settings. What is made from the package itself is made in ``_ext``."""
 
+import re
 import sys
 from pathlib import Path
 
 import sklearn_transrate
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+from example_needs import runnable
 
 project = "sklearn-transrate"
 author = "The sklearn-transrate developers"
@@ -29,8 +31,10 @@ autodoc_default_options = {"show-inheritance": True}
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 
+_examples = runnable(Path(__file__).parents[1] / "examples")
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
+    "filename_pattern": rf"[/\\](?:{'|'.join(map(re.escape, _examples))})$",
     "gallery_dirs": "auto_examples",
     "within_subsection_order": "FileNameSortKey",
     "show_memory": False,

@@ -142,15 +142,31 @@ def metric_facts(name: str) -> str:
         if metric.n_passes == 1
         else f"{metric.n_passes} times",
         "Sparse X": "yes" if metric.accepts_sparse else "no",
+        "Predicts": metric_predicts(name),
     }
     return "\n".join(f":{key}: {value}" for key, value in facts.items())
 
 
-def metric_evidence(name: str) -> str:
-    """Return how a metric ranks real networks, from the measured table."""
+def metric_predicts(name: str) -> str:
+    """Return which of two ways of training a metric was measured to rank better."""
+    measured = _measured(name)
+    columns = {"linear probe": "linear heads", "fine-tuning": "fine-tuning"}
+    known = {k: float(measured[v]) for k, v in columns.items() if v in measured}
+    if not known:
+        return "not measured"
+    return max(known, key=known.get)
+
+
+def _measured(name: str) -> dict[str, str]:
+    """Return the filled cells of a metric's row in the measured table."""
     with (DOC / "evidence" / "zoo.csv").open(encoding="utf-8") as file:
         found = {row["metric"]: row for row in csv.DictReader(file)}
-    measured = {k: v for k, v in found.get(name, {}).items() if v}
+    return {k: v for k, v in found.get(name, {}).items() if v}
+
+
+def metric_evidence(name: str) -> str:
+    """Return how a metric ranks real networks, from the measured table."""
+    measured = _measured(name)
     heads = [f"{k} {measured[k]}" for k in HEADS if k in measured]
     if not heads:
         return "Not measured yet on the real networks of :ref:`evidence`."

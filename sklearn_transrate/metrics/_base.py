@@ -323,6 +323,7 @@ class TransferMetric(InfluenceMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         tags.input_tags.sparse = self.accepts_sparse
+        tags.input_tags.positive_only = self.inputs == "source_proba"
         return tags
 
     # -- inside ----------------------------------------------------------------

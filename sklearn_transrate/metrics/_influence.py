@@ -78,6 +78,12 @@ class InfluenceMixin:
         --------
         sklearn_transrate.uncertainty.standard_error : For any metric, in one call.
 
+        Notes
+        -----
+        What jumps is taken as fixed: the rank of the features, and the distortion
+        that the predictive form chose. Where single rows make up a direction, as in
+        rarely active units, the jackknife sees the rank change, and is larger.
+
         Examples
         --------
         >>> import numpy as np

@@ -262,6 +262,7 @@ class NLEEP(TransferMetric):
     requires = {"rows": RowSample.empty()}
     bounds = (-np.inf, 0.0)
     invariances = frozenset({"translation", "rotation", "scale", "padding"})
+    accepts_sparse = True
     n_passes = 2
     one_class_score = 0.0
 

@@ -20,7 +20,9 @@ from sklearn_transrate.metrics._sparse import dense_equivalent
 from sklearn_transrate.model_selection._candidates import Source
 from sklearn_transrate.model_selection._plan import Plan
 from sklearn_transrate.model_selection._stability import nearby_scores
+from sklearn_transrate.model_selection._units import Values, make_keeper, metric_key
 from sklearn_transrate.statistics import Statistic, accumulate
+from sklearn_transrate.uncertainty._inputs import error_of_mean
 
 __all__ = ["CANCELLED", "Evaluation", "cancelled", "evaluate_source"]
 
@@ -43,6 +45,9 @@ class Evaluation:
         What ended it.
     nearby : dict
         By candidate, its scores at distortions around the metric's own.
+    values : dict
+        By candidate and name of a scoring, one value for each row, or block of rows,
+        whose mean is the score.
     """
 
     records: list[dict[str, Any]]
@@ -50,6 +55,7 @@ class Evaluation:
     features: Any = None
     error: Exception | None = None
     nearby: dict[str, tuple[float, float] | None] = field(default_factory=dict)
+    values: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
 
 
 @dataclass
@@ -60,6 +66,13 @@ class _Pass:
     facts: dict[str, Any] = field(default_factory=dict)
     extractor: Any = None
     features: Any = None
+    values: Values = field(default_factory=dict)
+
+    def own_values(self, layer, scoring) -> np.ndarray | None:
+        """Return what each unit contributes to a score, if that is known."""
+        if scoring.metric is None:
+            return None
+        return self.values.get((layer, metric_key(scoring.metric)))
 
 
 def evaluate_source(
@@ -91,11 +104,16 @@ def evaluate_source(
             # Before the source is fitted: a fitted one has another fingerprint.
             path = store.path(source)
             saved = store.load(path, source)
-            done = None if saved is None else _Pass(*saved)
+            done = None if saved is None else _resumed(*saved)
         if done is None:
-            done = _run(source, X, y, plan, fit_params or {}, context)
+            keeper = make_keeper(plan, len(y))
+            done = _run(source, X, y, plan, fit_params or {}, context, keeper)
+            if keeper is not None:
+                done.values = keeper.values(
+                    {layer: list(s.values()) for layer, s in done.statistics.items()}
+                )
             if store is not None:
-                store.save(path, source, done.statistics, done.facts)
+                store.save(path, source, done.statistics, _saved_facts(done))
         records = [
             _record(source, layer, done, X, y, plan) for layer in done.statistics
         ]
@@ -109,13 +127,43 @@ def evaluate_source(
         if plan.raise_errors:
             raise
         return Evaluation([_failure(source, error)], error=error)
-    return Evaluation(records, done.extractor, done.features, nearby=nearby)
+    values = {
+        (source.candidate(layer), scoring.name): found
+        for layer in done.statistics
+        for scoring in plan.scorings
+        if (found := done.own_values(layer, scoring)) is not None
+    }
+    return Evaluation(records, done.extractor, done.features, None, nearby, values)
 
 
-def _run(source, X, y, plan, fit_params, context) -> _Pass:
+def _resumed(statistics, facts) -> _Pass:
+    values = {
+        (layer, key): np.array(cells, dtype=np.float64)
+        for layer, key, cells in facts.get("values", ())
+    }
+    return _Pass(statistics, facts, values=values)
+
+
+def _saved_facts(done: _Pass) -> dict[str, Any]:
+    """Facts as JSON holds them; values by the seven digits that errors need."""
+    values = [
+        [layer, key, np.round(cells, _decimals(cells)).tolist()]
+        for (layer, key), cells in done.values.items()
+    ]
+    return {**done.facts, "values": values}
+
+
+def _decimals(cells: np.ndarray) -> int:
+    largest = float(np.abs(cells).max(initial=0.0))
+    if not 0.0 < largest < np.inf:
+        return 0
+    return 7 - int(np.floor(np.log10(largest)))
+
+
+def _run(source, X, y, plan, fit_params, context, keeper=None) -> _Pass:
     empty = dict(enumerate(plan.required))
     if source.is_layered:
-        return _run_layers(source, X, y, plan, fit_params, context, empty)
+        return _run_layers(source, X, y, plan, fit_params, context, empty, keeper)
     start = time.perf_counter()
     extractor, Z, fitted = _fit_transform(source.extractor, X, y, fit_params, context)
     end = time.perf_counter()
@@ -132,13 +180,16 @@ def _run(source, X, y, plan, fit_params, context) -> _Pass:
         batch = (features, y[index]) if weight is None else (features, y[index], weight)
         for key, statistic in accumulate([batch], empty)[None].items():
             statistics[f"{fold}.{key}"] = statistic
+        # Folds are scored one by one, and so have no common units.
+        if keeper is not None and isinstance(index, slice):
+            keeper.add(None, features, y, weight, index)
     facts["widths"] = [[None, width]]
     return _Pass(
         {None: statistics}, facts, extractor, Z if plan.keep_features else None
     )
 
 
-def _run_layers(source, X, y, plan, fit_params, context, empty) -> _Pass:
+def _run_layers(source, X, y, plan, fit_params, context, empty, keeper) -> _Pass:
     """Take all layers from one pass, a batch at a time."""
     start = time.perf_counter()
     with _propagate(context, source.extractor):
@@ -171,10 +222,11 @@ def _run_layers(source, X, y, plan, fit_params, context, empty) -> _Pass:
             position = rows.stop
             if context is not None:
                 context.advance(position)
-            if plan.sample_weight is None:
-                yield features, labels
-            else:
-                yield features, labels, plan.sample_weight[rows]
+            whole = plan.sample_weight
+            weight = None if whole is None else whole[rows]
+            for layer, Z in features.items() if keeper is not None else ():
+                keeper.add(layer, Z, y[rows], weight, rows)
+            yield (features, labels) if weight is None else (features, labels, weight)
 
     filled = accumulate(batches(), empty)
     if not filled:
@@ -280,6 +332,9 @@ def _record(source, layer, done: _Pass, X, y, plan: Plan) -> dict[str, Any]:
     for scoring in plan.scorings:
         try:
             score, std_error = _score(scoring, folds, done.extractor, layer, X, y, plan)
+            values = done.own_values(layer, scoring)
+            if values is not None:
+                std_error = error_of_mean(values)
         except Exception as error:
             if plan.raise_errors or len(plan.scorings) == 1:
                 raise

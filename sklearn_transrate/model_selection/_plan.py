@@ -13,6 +13,7 @@ from sklearn_transrate._lib.labels import encode_labels
 from sklearn_transrate._lib.sampling import resolve_n_samples, stratified_subset
 from sklearn_transrate.model_selection._resume import StatisticsStore
 from sklearn_transrate.model_selection._scoring import Scoring
+from sklearn_transrate.model_selection._units import STD_ERRORS
 from sklearn_transrate.statistics import Statistic, cheapest_cover
 
 __all__ = ["Plan", "choose_rows", "is_labels", "make_plan"]
@@ -42,6 +43,8 @@ class Plan:
         Where finished statistics are kept.
     decisive : Scoring or None
         The one whose ranks name the winner; None means the first.
+    std_error : {"auto", "jackknife"} or None
+        How standard errors are found.
     """
 
     scorings: Sequence[Scoring]
@@ -53,6 +56,7 @@ class Plan:
     raise_errors: bool = False
     store: StatisticsStore | None = None
     decisive: Scoring | None = None
+    std_error: str | None = None
 
 
 def choose_rows(y, max_samples, rng) -> np.ndarray | None:
@@ -102,6 +106,11 @@ def make_plan(
     decisive : Scoring, default=None
         The one whose ranks name the winner; None means the first.
     """
+    if selector.std_error not in STD_ERRORS:
+        raise ValueError(
+            f"Expected 'std_error' to be one of {STD_ERRORS}, got "
+            f"{selector.std_error!r}."
+        )
     required = cheapest_cover(
         wanted for scoring in scorings for wanted in scoring.required(y)
     )
@@ -123,6 +132,7 @@ def make_plan(
         keep_features=keep_features,
         raise_errors=isinstance(selector.error_score, str),
         store=store,
+        std_error=selector.std_error,
         decisive=decisive,
     )
 

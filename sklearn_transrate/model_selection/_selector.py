@@ -32,6 +32,7 @@ from sklearn_transrate.model_selection._plan import choose_rows, is_labels, make
 from sklearn_transrate.model_selection._progress import Progress, count_batches
 from sklearn_transrate.model_selection._scoring import Scoring, resolve_scoring
 from sklearn_transrate.model_selection._stability import warn_if_unstable
+from sklearn_transrate.model_selection._units import shared
 from sklearn_transrate.results import TransferResults
 
 __all__ = ["TransferSelector", "make_transfer_selector"]
@@ -75,6 +76,13 @@ default="transrate"
     memory : str, path-like or joblib.Memory, default=None
         A folder that keeps the statistics of finished candidates. A ranking that was
         killed takes them from there when it is started again.
+    std_error : {"auto", "jackknife"} or None, default="auto"
+        How to find the standard errors of the scores, and with them the bounds of
+        the ranks. "auto" takes the closed form of TransRate, the H-score and LogME,
+        and keeps the features of layered extractors for it, up to 256 MiB; scores
+        of other metrics have none unless they know their own. "jackknife" is for
+        every metric: statistics of 32 blocks of rows, and as many evaluations.
+        Neither takes another pass of an extractor. None keeps nothing.
     error_score : "raise" or numeric, default=np.nan
         What a candidate that fails scores; it stays in the table with its error.
         "raise" stops at the first failure.
@@ -155,6 +163,7 @@ default="transrate"
         batch_size="auto",
         n_jobs=None,
         memory=None,
+        std_error="auto",
         error_score=np.nan,
         random_state=None,
         verbose=0,
@@ -167,6 +176,7 @@ default="transrate"
         self.batch_size = batch_size
         self.n_jobs = n_jobs
         self.memory = memory
+        self.std_error = std_error
         self.error_score = error_score
         self.random_state = random_state
         self.verbose = verbose
@@ -384,6 +394,11 @@ default="transrate"
             records,
             metrics=[scoring.name for scoring in scorings],
             metadata={"scoring": {s.name: repr(s.consumer) for s in scorings}},
+            shared_errors=shared(
+                scorings,
+                [record["candidate"] for record in records],
+                {key: cells for e in evaluations for key, cells in e.values.items()},
+            ),
         )
         for source, evaluation in zip(sources, evaluations, strict=True):
             if source.is_pretrained and evaluation.extractor is not None:

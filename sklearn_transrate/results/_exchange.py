@@ -5,7 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from sklearn_transrate.results import _files, _render
+from sklearn_transrate.results import _files, _render, _report
 
 if TYPE_CHECKING:
     import pandas
@@ -150,17 +150,23 @@ class ExchangeMixin:
         """
         return _render.markdown_table(self)
 
-    def to_html(self, path: Path | None = None) -> str | None:
-        """Page that holds the table and needs no other file.
+    def to_html(self, path: Path | None = None, *, pictures: bool = True) -> str | None:
+        """Page with the table, pictures, and how they were made.
 
         Parameters
         ----------
         path : str or path-like, optional
             Where to write it. By default it is returned.
+        pictures : bool, default=True
+            Whether to draw the ranking, the layers and the agreement of the metrics,
+            where matplotlib is installed.
 
         Returns
         -------
         text : str or None
-            Every candidate, best first, with numbers rounded for reading.
+            One HTML file that loads nothing from anywhere. It lists every candidate,
+            best first, with numbers rounded for reading; the unrounded ones are in it
+            to be saved. With scripts the table can be sorted and filtered.
         """
-        return _files.write_or_return(_render.html_page(self), path)
+        page = _report.html_page(self, pictures=pictures)
+        return _files.write_or_return(page, path)

@@ -26,7 +26,7 @@ from sklearn_transrate.results._columns import TIMES, bound_columns, metric_colu
 if TYPE_CHECKING:
     from sklearn_transrate.results._table import TransferResults
 
-__all__ = ["headline", "html_page", "html_table", "markdown_table", "plain_table"]
+__all__ = ["headline", "html_table", "markdown_table", "plain_table"]
 
 MAX_ROWS = 20
 WIDTH = 100
@@ -44,6 +44,7 @@ class _Column(NamedTuple):
     title: str
     cells: list[str]
     right: bool
+    numbers: list[float] | None = None
 
 
 class _Rows(NamedTuple):
@@ -102,14 +103,29 @@ def markdown_table(results: TransferResults) -> str:
     return "".join(f"| {line} |\n" for line in lines)
 
 
-def html_table(results: TransferResults, *, max_rows: int | None = None) -> str:
-    """The table as one HTML element, without scripts and without colours."""
+def html_table(
+    results: TransferResults, *, max_rows: int | None = None, sortable: bool = False
+) -> str:
+    """The table as one HTML element, without scripts and without colours.
+
+    A sortable one says in its cells which numbers they stand for.
+    """
     rows = _select_rows(results, max_rows)
     columns = _full_columns(results, rows)
     head = "".join(
-        _html_cell("th", c.title, right=c.right, scope="col") for c in columns
+        _html_cell(
+            "th",
+            c.title,
+            right=c.right,
+            scope="col",
+            more=_header_data(c) if sortable else "",
+        )
+        for c in columns
     )
-    body = "\n".join(f"<tr>{_html_row(columns, row)}</tr>" for row in _cells(columns))
+    body = "\n".join(
+        f"<tr>{_html_row(columns, row, number if sortable else None)}</tr>"
+        for number, row in enumerate(_cells(columns))
+    )
     notes = [
         f"... {count} more{what}"
         for count, what in (
@@ -129,21 +145,6 @@ def html_table(results: TransferResults, *, max_rows: int | None = None) -> str:
         f"<tbody>\n{body}\n</tbody>\n"
         + (f"<tfoot>{foot}</tfoot>\n" if foot else "")
         + "</table>\n"
-    )
-
-
-def html_page(results: TransferResults) -> str:
-    """A page that needs nothing beside itself: the whole table."""
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        "<title>Transfer results</title>\n<style>\n"
-        "body { font-family: system-ui, sans-serif; margin: 2em; }\n"
-        "table { border-collapse: collapse; }\n"
-        "caption { text-align: left; padding-bottom: 0.6em; }\n"
-        "th, td { padding: 0.2em 0.8em; border-bottom: 1px solid; }\n"
-        f"</style>\n</head>\n<body>\n{html_table(results)}</body>\n</html>\n"
     )
 
 
@@ -172,21 +173,24 @@ def _display_columns(table, *, name_width=None):
         names = [shorten(name, name_width, middle=True) for name in names]
         layers = [shorten(layer, name_width // 2, middle=True) for layer in layers]
     return [
-        _Column("rank", "rank", _rank_cells(table), True),
+        _Column("rank", "rank", _rank_cells(table), True, _known_ranks(table)),
         *_bounds_column(table),
         _Column("candidate", "candidate", names, False),
         _Column("layer", "layer", layers, False),
         *(_score_column(table, metric) for metric in table.metrics),
-        _Column("n_samples", "samples", _count_cells(table["n_samples"]), True),
-        _Column("n_features", "features", _count_cells(table["n_features"]), True),
-        _Column("time", "time", list(map(format_duration, _total_time(table))), True),
+        _count_column(table, "n_samples", "samples"),
+        _count_column(table, "n_features", "features"),
+        _time_column(table),
     ]
 
 
 def _full_columns(results, rows):
     parts = [_display_columns(rows.scored), _display_columns(rows.failed)]
     columns = [
-        top._replace(cells=top.cells + end.cells)
+        top._replace(
+            cells=top.cells + end.cells,
+            numbers=None if top.numbers is None else top.numbers + end.numbers,
+        )
         for top, end in zip(*parts, strict=True)
     ]
     if (results["status"] == "failed").any():
@@ -202,6 +206,11 @@ def _rank_cells(table):
     ends = np.where(marked, MARK, " " if marked.any() else "")
     trios = zip(table[score], table[rank], ends, strict=True)
     return ["-" if np.isnan(value) else f"{place}{end}" for value, place, end in trios]
+
+
+def _known_ranks(table):
+    score, _, rank = metric_columns(table.metrics[0])
+    return np.where(np.isnan(table[score]), np.nan, table[rank]).tolist()
 
 
 def _bounds(table):
@@ -228,23 +237,27 @@ def _bounds_column(table):
         "-" if np.isnan(low + high) else f"{low:.0f}-{high:.0f}"
         for low, high in bounds.T
     ]
-    return [_Column("rank_bounds", "from-to", cells, True)]
+    return [_Column("rank_bounds", "from-to", cells, True, bounds[0].tolist())]
 
 
 def _score_column(table, metric):
     score, std_error, _ = metric_columns(metric)
     pairs = zip(table[score], table[std_error], strict=True)
     cells = [format_with_error(value, error) for value, error in pairs]
-    return _Column(score, one_line(metric), cells, True)
+    return _Column(score, one_line(metric), cells, True, table[score].tolist())
 
 
-def _count_cells(counts):
-    return ["-" if np.isnan(count) else f"{count:.0f}" for count in counts]
+def _count_column(table, name, title):
+    counts = table[name].tolist()
+    cells = ["-" if np.isnan(count) else f"{count:.0f}" for count in counts]
+    return _Column(name, title, cells, True, counts)
 
 
-def _total_time(table):
+def _time_column(table):
     times = np.array([table[name] for name in TIMES])
-    return np.where(np.isnan(times).all(axis=0), np.nan, np.nansum(times, axis=0))
+    total = np.where(np.isnan(times).all(axis=0), np.nan, np.nansum(times, axis=0))
+    cells = list(map(format_duration, total))
+    return _Column("time", "time", cells, True, total.tolist())
 
 
 def _status_cells(table):
@@ -310,16 +323,33 @@ def _escape_markdown(text):
     return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)
 
 
-def _html_row(columns, row):
+def _html_row(columns, row, number=None):
     return "".join(
         _html_cell("th", cell, right=column.right, scope="row")
         if column.name == "candidate"
-        else _html_cell("td", cell, right=column.right)
+        else _html_cell("td", cell, right=column.right, more=_cell_data(column, number))
         for column, cell in zip(columns, row, strict=True)
     )
 
 
-def _html_cell(tag, text, *, right, scope=None):
+def _html_cell(tag, text, *, right, scope=None, more=""):
     scope = f' scope="{scope}"' if scope else ""
     side = "right" if right else "left"
-    return f'<{tag}{scope} style="text-align: {side}">{escape(text)}</{tag}>'
+    return f'<{tag}{scope}{more} style="text-align: {side}">{escape(text)}</{tag}>'
+
+
+def _header_data(column):
+    """What a column holds, and which end of it people look at first."""
+    if column.numbers is None:
+        return ""
+    order = "descending" if column.name.startswith("score_") else "ascending"
+    return f' data-numeric data-order="{order}"'
+
+
+def _cell_data(column, number):
+    """The number that a cell of a sortable table stands for, if it is known."""
+    if number is None or column.numbers is None or np.isnan(column.numbers[number]):
+        return ""
+    value = column.numbers[number]
+    text = repr(value) if np.isfinite(value) else str(value).replace("inf", "Infinity")
+    return f' data-value="{text}"'

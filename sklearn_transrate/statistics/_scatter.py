@@ -2,7 +2,7 @@
 
 A scatter is a sum of centred outer products. While fewer independent rows than
 features have been seen it is kept as a *factor* F with ``F.T @ F`` equal to it;
-from then on as a dense matrix.
+from then on as a dense matrix, and a few rows that wait for it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ __all__ = [
 
 # Rows that are centred and summed while they are in the cache.
 BUFFER_ROWS = 256
+# Rows that wait for a dense matrix, which is passed over once for all of them: at most
+# so many, and at most half as many as the matrix has.
+WAITING_ROWS = 256
 # Factor rows of many scatters that are added in one update.
 SUM_ROWS = 4096
 
@@ -148,6 +151,12 @@ class Scatter:
         self._chunks: list[np.ndarray] = []
         self._triangle: np.ndarray | None = None
 
+    def __getstate__(self):
+        # What other processes hand over may be read-only, to which nothing is added.
+        if self.is_dense:
+            self._add_chunks()
+        return super().__getstate__()
+
     @property
     def is_dense(self) -> bool:
         """Whether the matrix is dense; otherwise it is kept as a factor."""
@@ -158,13 +167,14 @@ class Scatter:
         if len(rows) == 0:
             return
         self.n_rows += len(rows)
-        if self._triangle is None:
-            self._chunks.append(rows)
-            if self.n_rows < self.n_features:
-                return
+        self._chunks.append(rows)
+        if self._triangle is not None:
+            waiting = sum(map(len, self._chunks))
+            if waiting >= min(WAITING_ROWS, self.n_features // 2):
+                self._add_chunks()
+        elif self.n_rows >= self.n_features:
             self._triangle = linalg.empty_triangle(self.n_features)
-            rows, self._chunks = _joined(self._chunks), []
-        linalg.add_gram(self._triangle, rows)
+            self._add_chunks()
 
     def add_triangle(self, triangle: np.ndarray, n_rows: int) -> None:
         """Add a dense scatter; the triangle must belong to the caller alone."""
@@ -172,9 +182,15 @@ class Scatter:
         if self._triangle is not None:
             self._triangle += triangle
             return
-        chunks, self._chunks, self._triangle = self._chunks, [], triangle
+        self._triangle = triangle
+        self._add_chunks()
+
+    def _add_chunks(self) -> np.ndarray:
+        """Let no row wait, and return the dense matrix."""
+        chunks, self._chunks = self._chunks, []
         if chunks:
             linalg.add_gram(self._triangle, _joined(chunks))
+        return self._triangle
 
     def absorb(self, other: Scatter, rows: np.ndarray | None = None) -> None:
         """Add another scatter, and rows as well; shares no array with them."""
@@ -182,11 +198,12 @@ class Scatter:
         if other._triangle is None:
             self.add(np.concatenate([other.factor(), extra]))
             return
+        triangle = other._add_chunks()
         if self._triangle is None:
-            self.add_triangle(other._triangle.copy(order="F"), other.n_rows)
+            self.add_triangle(triangle.copy(order="F"), other.n_rows)
         else:
-            self.add_triangle(other._triangle, other.n_rows)
-        self.add(extra)
+            self.add_triangle(triangle, other.n_rows)
+        self.add(extra.copy())
 
     def copy(self) -> Scatter:
         """Return an equal scatter that shares no array with this one."""
@@ -206,7 +223,7 @@ class Scatter:
     def triangle(self) -> np.ndarray:
         """Return the lower triangle of the matrix; a fresh array if it is thin."""
         if self._triangle is not None:
-            return self._triangle
+            return self._add_chunks()
         triangle = linalg.empty_triangle(self.n_features)
         return linalg.add_gram(triangle, self.factor())
 
@@ -220,13 +237,13 @@ class Scatter:
             factor = self.factor()
             return factor.T @ (factor @ vector)
         if vector.ndim == 1:
-            return blas.dsymv(1.0, self._triangle, vector, lower=1)
+            return blas.dsymv(1.0, self._add_chunks(), vector, lower=1)
         return self.dense() @ vector
 
     def trace(self) -> float:
         """Return the trace."""
         if self._triangle is not None:
-            return float(np.trace(self._triangle))
+            return float(np.trace(self._add_chunks()))
         factor = self.factor()
         return float(np.vdot(factor, factor))
 

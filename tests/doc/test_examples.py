@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import runpy
 import tempfile
 import time
@@ -10,7 +11,7 @@ import time
 import pytest
 from threadpoolctl import threadpool_limits
 
-from tests.doc import EXAMPLES
+from tests.doc import EXAMPLES, example_needs
 
 SCRIPTS = sorted(EXAMPLES.glob("plot_*.py"))
 # Ten seconds are promised; a busy machine may take longer.
@@ -35,6 +36,10 @@ def test_there_are_examples():
 
 @each_script
 def test_example_runs_without_warning_and_draws(script, pyplot, monkeypatch, tmp_path):
+    missing = example_needs.missing_modules(script)
+    if missing:
+        pytest.skip(f"needs {', '.join(missing)}")
+    importlib.import_module("tests.extractors.conftest")  # Helps torchvision.
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     start = time.process_time()
@@ -46,6 +51,14 @@ def test_example_runs_without_warning_and_draws(script, pyplot, monkeypatch, tmp
     assert figures
     for figure in figures:
         figure.canvas.draw()
+
+
+def test_examples_with_missing_frameworks_are_left_out(tmp_path, capsys):
+    (tmp_path / "plot_a.py").write_text('"""\nA?\n\nNeeds: numpy, no_such\n"""\n')
+    (tmp_path / "plot_b.py").write_text('"""\nB?\n\nNeeds: numpy\n"""\n')
+    assert example_needs.runnable(tmp_path) == ["plot_b.py"]
+    shown = "plot_a.py is shown but not run: needs no_such"
+    assert capsys.readouterr().out.strip() == shown
 
 
 @each_script

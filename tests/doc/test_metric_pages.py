@@ -78,6 +78,18 @@ def test_facts_are_what_the_metric_says_of_itself(name):
     assert all(claim in facts for claim in metric.invariances)
 
 
+@each_metric
+def test_facts_say_which_way_of_training_is_predicted(name):
+    said = re.search(r"^:Predicts: (.+)$", package_text.metric_facts(name), re.M)[1]
+    measured = {"linear probe", "fine-tuning"}
+    assert said in (measured if name != "constant" else {"not measured"})
+
+
+def test_what_is_predicted_is_what_was_measured():
+    assert package_text.metric_predicts("ridge_loo") == "linear probe"
+    assert package_text.metric_predicts("n_features") == "fine-tuning"
+
+
 def test_every_measured_metric_is_registered():
     with (DOC / "evidence" / "zoo.csv").open(encoding="utf-8") as file:
         measured = [row["metric"] for row in csv.DictReader(file)]

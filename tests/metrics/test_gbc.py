@@ -38,7 +38,12 @@ def random_features(seed, n, d, n_classes=3):
 
 @pytest.mark.parametrize(
     ("covariance", "program"),
-    [("diag", "gbc_diagonal"), ("spherical", "gbc_spherical")],
+    [
+        ("diag", "gbc_diagonal"),
+        ("diag", "gbc_diagonal_tf"),
+        ("spherical", "gbc_spherical"),
+        ("spherical", "gbc_spherical_tf"),
+    ],
 )
 @pytest.mark.parametrize("name", golden("gbc_diagonal"))
 def test_published_program_gives_the_same(name, covariance, program):

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import softmax, xlogy
+from sklearn.utils import get_tags
 
 from sklearn_transrate.exceptions import SwappedArgumentsError, UndefinedMetricWarning
-from sklearn_transrate.metrics import LEEP, get_metric, leep_score
+from sklearn_transrate.metrics import LEEP, HScore, get_metric, leep_score
 from sklearn_transrate.statistics import JointTable, RowSample, accumulate
 from tests.golden import golden, load_inputs
 from tests.references.leep import leep
@@ -155,3 +156,8 @@ def test_the_name_makes_the_metric():
     assert isinstance(get_metric("leep"), LEEP)
     assert LEEP.inputs == "source_proba"
     assert LEEP.n_passes == 2
+
+
+def test_scikit_learn_is_told_that_probabilities_are_not_negative():
+    assert get_tags(LEEP()).input_tags.positive_only
+    assert not get_tags(HScore()).input_tags.positive_only

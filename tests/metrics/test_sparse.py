@@ -11,7 +11,6 @@ from scipy import sparse
 from sklearn_transrate.exceptions import SaturatedScoreWarning
 from sklearn_transrate.metrics import (
     HScore,
-    LogME,
     TransRate,
     get_metric,
     get_metric_names,
@@ -19,13 +18,16 @@ from sklearn_transrate.metrics import (
 )
 
 METRICS = [
-    TransRate(),
+    *(
+        get_metric(name)
+        for name in get_metric_names()
+        if get_metric(name).accepts_sparse and not name.endswith("h_score")
+    ),
     TransRate(covariance="pooled"),
     TransRate(normalize="n_features"),
     TransRate.from_form("listing"),
     TransRate.from_form("protocol"),
     TransRate.from_form("projected"),
-    LogME(),
     HScore(),
     HScore(shrinkage="ledoit_wolf"),
 ]

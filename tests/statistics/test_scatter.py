@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sklearn_transrate._lib import linalg
 from sklearn_transrate.statistics import Scatter
 from sklearn_transrate.statistics import _scatter as scatter_module
 from sklearn_transrate.statistics._scatter import centred_factor, dense_scatter
@@ -182,3 +185,33 @@ def test_large_classes_are_summed_buffer_by_buffer(seed, m, dtype):
     np.testing.assert_allclose((base + step), mean.astype(float), rtol=1e-13)
     size = max(float(np.abs(expected).max()), 1e-20)
     np.testing.assert_allclose(triangle, np.tril(expected), atol=1e-11 * size)
+
+
+def test_rows_that_wait_are_part_of_everything_that_is_read():
+    """A dense matrix takes single rows together; nobody sees that they wait."""
+    given = rows(0, 60, 24)
+    expected = given.T @ given
+    vector = np.arange(24.0)
+    for read in (
+        lambda s: s.dense(),
+        lambda s: s.copy().dense(),
+        lambda s: Scatter.from_array(s.to_array(), s.n_rows).dense(),
+        lambda s: linalg.mirror(s.triangle()),
+        lambda s: pickle.loads(pickle.dumps(s)).dense(),
+    ):
+        scatter = Scatter(24)
+        for row in given:
+            scatter.add(row[None].copy())
+        np.testing.assert_allclose(read(scatter), expected, rtol=1e-12, atol=1e-12)
+        scatter.add(given[:1].copy())
+        more = expected + np.outer(given[0], given[0])
+        np.testing.assert_allclose(scatter.dot(vector), more @ vector, rtol=1e-9)
+        scatter.add(given[1:2].copy())
+        trace = np.trace(more) + given[1] @ given[1]
+        assert scatter.trace() == pytest.approx(trace, rel=1e-12)
+        total = Scatter(24)
+        scatter.add(given[:1].copy())
+        total.absorb(scatter, given[:1])
+        assert total.trace() == pytest.approx(
+            trace + 2 * given[0] @ given[0], rel=1e-12
+        )
