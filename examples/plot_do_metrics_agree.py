@@ -42,7 +42,7 @@ extractors = [
 
 metrics = [
     "transrate",
-    "transrate_predictive",
+    "transrate",
     "logme",
     "shrunk_h_score",
     "ridge_loo",

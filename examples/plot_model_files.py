@@ -157,7 +157,7 @@ extractors = [
     ("tflite", LiteRTExtractor(folder / "digits.tflite", layers="hidden*")),
     ("8 bits", LiteRTExtractor(folder / "digits-8bit.tflite", layers="hidden*")),
 ]
-selector = TransferSelector(extractors, scoring="transrate_predictive")
+selector = TransferSelector(extractors, scoring="transrate")
 selector.fit(images, target.y_train).results_
 
 # %%
@@ -189,7 +189,7 @@ styles = {
 }
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
 columns = {
-    "TransRate (predictive), nats": selector.results_["score_transrate_predictive"],
+    "TransRate (predictive), nats": selector.results_["score_transrate"],
     "accuracy of a linear head": np.array(accuracies),
 }
 for ax, (label, values) in zip(axes, columns.items(), strict=True):

@@ -90,7 +90,7 @@ from sklearn_transrate.extractors.sentence import SentenceTransformerExtractor
 
 encoder = SentenceTransformerExtractor(str(get_model_path()))
 selector = TransferSelector(
-    [("minilm", encoder)], scoring=["transrate_predictive", "logme"]
+    [("minilm", encoder)], scoring=["transrate", "logme"]
 ).fit(texts, intents)
 selector.results_
 
@@ -118,10 +118,10 @@ def accuracies(texts, intents):
 
 new_features = all_layers(new_texts)
 accuracy = accuracies(texts, intents)
-scores = selector.results_["score_transrate_predictive"]
+scores = selector.results_["score_transrate"]
 for layer, score in zip(accuracy, scores, strict=True):
     print(
-        f"{layer:18} transrate_predictive {score:.2f}  accuracy {accuracy[layer]:.2f}"
+        f"{layer:18} transrate {score:.2f}  accuracy {accuracy[layer]:.2f}"
     )
 
 # %%
@@ -164,5 +164,5 @@ plt.show()
 # * **If the encoder will be fine-tuned**, all of its layers change.
 
 texts, intents = sentences(ways=range(6), every=2)
-repeated = TransferSelector([("minilm", encoder)], scoring="transrate_predictive")
-print(repeated.fit(texts, intents).results_["score_transrate_predictive"].round(2))
+repeated = TransferSelector([("minilm", encoder)], scoring="transrate")
+print(repeated.fit(texts, intents).results_["score_transrate"].round(2))

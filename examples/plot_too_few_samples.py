@@ -25,7 +25,7 @@ metrics = [
     "transrate",
     "h_score",
     "shrunk_h_score",
-    "transrate_predictive",
+    "transrate",
     "ridge_loo",
 ]
 
@@ -67,7 +67,7 @@ styles = {
     "transrate": ("#0072B2", "o", "-"),
     "h_score": ("#D55E00", "s", "-"),
     "shrunk_h_score": ("#E69F00", "D", "--"),
-    "transrate_predictive": ("#009E73", "^", ":"),
+    "transrate": ("#009E73", "^", ":"),
     "ridge_loo": ("#CC79A7", "v", ":"),
 }
 fig, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")

@@ -85,7 +85,7 @@ from sklearn_transrate.extractors.torch import TorchExtractor
 
 selector = TransferSelector(
     [(name, TorchExtractor(model, layers="blocks")) for name, model in models.items()],
-    scoring="transrate_predictive",
+    scoring="transrate",
 ).fit(as_images(target.X_train), target.y_train)
 selector.results_
 
@@ -121,7 +121,7 @@ for row, value in zip(rows, accuracies, strict=True):
     color, marker = styles[row["extractor"]]
     is_first = row["layer"].endswith("0")
     label = row["extractor"] if is_first else None
-    score = row["score_transrate_predictive"]
+    score = row["score_transrate"]
     ax.scatter(score, value, color=color, marker=marker, label=label)
     block = int(row["layer"].rpartition(".")[2]) + 1
     ax.annotate(f" {block}", (score, value), va="center", color=color)

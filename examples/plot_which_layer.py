@@ -34,14 +34,14 @@ networks = {
 # fitted network, all from one forward pass. Every layer of every network becomes a
 # candidate. With 400 samples there are 80 a class, hardly more than a layer is wide, so
 # the form of TransRate to ask is the one that leaves each sample out,
-# :doc:`transrate_predictive </metrics/transrate_predictive>`.
+# :doc:`transrate </metrics/transrate>`.
 
 from sklearn_transrate import TransferSelector
 from sklearn_transrate.extractors import MLPExtractor
 
 selector = TransferSelector(
     [(name, MLPExtractor(network)) for name, network in networks.items()],
-    scoring="transrate_predictive",
+    scoring="transrate",
 ).fit(target.X_train, target.y_train)
 selector.results_
 
@@ -84,7 +84,7 @@ styles = {
     "random": ("#009E73", "^", ":"),
 }
 columns = {
-    "TransRate (predictive), nats": results["score_transrate_predictive"],
+    "TransRate (predictive), nats": results["score_transrate"],
     "test accuracy of a linear head": accuracies,
 }
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")

@@ -120,7 +120,7 @@ def _add_version(app, typer) -> None:
 def _add_demo(app, typer) -> None:
     options = {
         "metric": typer.Option(
-            ["transrate_predictive", "transrate", "logme"],
+            ["transrate", "transrate_relative", "logme"],
             "--metric",
             help="Metrics to rank by; the first decides.",
             metavar="NAME ...",

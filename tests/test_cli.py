@@ -148,7 +148,7 @@ def test_demo_as_a_user_runs_it(typer, tmp_path):
     done = run("demo", "--plot", str(path), "--format", "json")
     assert done.returncode == 0, done.stderr
     results = TransferResults.from_json(done.stdout)
-    assert results.metrics == ["transrate_predictive", "transrate", "logme"]
+    assert results.metrics == ["transrate", "transrate_relative", "logme"]
     assert len(results) == 55
     accuracy = dict(zip(results["candidate"], results["accuracy"], strict=True))
     # Pretraining on digits pays, and where it does matters.
@@ -157,7 +157,7 @@ def test_demo_as_a_user_runs_it(typer, tmp_path):
     facts = results.metadata["demo"]
     first = facts["agreements"][0]
     assert first["question"] == "which candidate"
-    assert first["metric"] == "transrate_predictive"
+    assert first["metric"] == "transrate"
     assert first["weighted_tau"] > 0.6
     assert first["accuracy_lost"] < 0.05
     assert path.read_bytes().startswith(b"\x89PNG")

@@ -33,7 +33,7 @@ __all__ = ["DEFAULT_METRICS", "Agreement", "DemoResult", "run_demo"]
 
 PIXELS = "pixels"
 # The first decides; the second is the published form that it departs from.
-DEFAULT_METRICS = ("transrate_predictive", "transrate", "logme")
+DEFAULT_METRICS = ("transrate", "transrate_relative", "logme")
 Progress = Callable[[str, int, int], None]
 
 

@@ -304,7 +304,10 @@ def test_works_as_the_first_step_of_a_pipeline():
 
 def test_candidates_are_tuned_from_outside():
     pipe = Pipeline(
-        [("select", TransferSelector(two())), ("head", LogisticRegression())]
+        [
+            ("select", TransferSelector(two())),
+            ("head", LogisticRegression(max_iter=1000)),
+        ]
     )
     search = GridSearchCV(
         pipe,

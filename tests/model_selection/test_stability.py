@@ -20,6 +20,7 @@ Y = np.arange(300) % 3
 NOISE = RNG.standard_normal((300, 6))
 # Classes apart in one direction, or a little in all: coarse coding prefers the first.
 FEW = 0.5 * NOISE + 4.0 * np.multiply.outer(Y - 1, np.eye(6)[0])
+RELATIVE = TransRate.from_form("relative")
 CENTRES = RNG.standard_normal((3, 6))
 MANY = NOISE + 1.4 * CENTRES[Y]
 
@@ -57,7 +58,7 @@ def select(scoring, **params):
 
 
 def test_a_winner_near_the_crossing_is_warned_of():
-    crossing = crossing_of_curves(TransRate())
+    crossing = crossing_of_curves(RELATIVE)
     metric = TransRate(eps=2.0 * crossing, eps_unit="mean_eigenvalue")
     with pytest.warns(UnstableRankingWarning, match="change places near eps=") as found:
         select(metric)
@@ -71,25 +72,25 @@ def test_a_winner_near_the_crossing_is_warned_of():
 
 @pytest.mark.parametrize("times", [0.1, 10.0])
 def test_a_winner_far_from_it_is_not(times):
-    metric = TransRate(eps=times * crossing_of_curves(TransRate()))
+    metric = TransRate(eps=times * crossing_of_curves(RELATIVE))
     metric.set_params(eps_unit="mean_eigenvalue")
     with warnings.catch_warnings():
         warnings.simplefilter("error", UnstableRankingWarning)
         select(metric)
 
 
-def test_the_default_distortion_is_watched_too():
+def test_the_distortion_of_auto_is_watched_too():
     less = NOISE + 1.24 * CENTRES[Y]
     around = 0.1 * 10.0 ** np.array([-0.5, 0.0, 0.5])
-    few, many = (TransRate().fit(X, Y).eps_curve(around).scores for X in (FEW, less))
+    few, many = (RELATIVE.fit(X, Y).eps_curve(around).scores for X in (FEW, less))
     assert ((few - many) > 0).tolist() == [True, False, False]
     source = PrecomputedFeatures({"few": FEW, "many": less})
     with pytest.warns(UnstableRankingWarning, match="leads 'net / few' at 0.1"):
-        TransferSelector([("net", source)]).fit(np.arange(300), Y)
+        TransferSelector([("net", source)], scoring=RELATIVE).fit(np.arange(300), Y)
 
 
 def test_layers_are_candidates_like_others():
-    crossing = crossing_of_curves(TransRate())
+    crossing = crossing_of_curves(RELATIVE)
     source = PrecomputedFeatures({"few": FEW, "many": MANY})
     metric = TransRate(eps=2.0 * crossing, eps_unit="mean_eigenvalue")
     with pytest.warns(UnstableRankingWarning, match="'net / few' leads 'net / many'"):
@@ -97,7 +98,7 @@ def test_layers_are_candidates_like_others():
 
 
 def test_the_metric_that_decides_is_the_one_that_is_watched():
-    crossing = crossing_of_curves(TransRate())
+    crossing = crossing_of_curves(RELATIVE)
     near = TransRate(eps=2.0 * crossing, eps_unit="mean_eigenvalue")
     far = TransRate(eps=20.0 * crossing, eps_unit="mean_eigenvalue")
     with warnings.catch_warnings():
@@ -105,13 +106,13 @@ def test_the_metric_that_decides_is_the_one_that_is_watched():
         select({"far": far, "near": near})
         select(["h_score", near])
         select(h_score)
-        select("transrate_predictive")
+        select("transrate")
     with pytest.warns(UnstableRankingWarning):
         select({"far": far, "near": near}, refit="near")
 
 
 def test_folds_are_averaged_on_both_sides():
-    crossing = crossing_of_curves(TransRate())
+    crossing = crossing_of_curves(RELATIVE)
     near = TransRate(eps=1.5 * crossing, eps_unit="mean_eigenvalue")
     with pytest.warns(UnstableRankingWarning):
         select(near, cv=3)

@@ -423,7 +423,7 @@ def test_sizes_are_counts_of_samples(iris, sizes):
 @pytest.mark.parametrize(
     "metric",
     [
-        TransRate(),
+        TransRate.from_form("relative"),
         TransRate(class_weight="uniform"),
         *(
             TransRate.from_form(form)
@@ -475,9 +475,9 @@ def test_curves_are_those_of_the_metric(iris):
     X, y = iris
     grid = [0.01, 0.1, 1.0]
     display = EpsCurveDisplay.from_estimator(
-        TransRate(), {"a": X, "b": X * 5}, y, eps=grid
+        TransRate.from_form("relative"), {"a": X, "b": X * 5}, y, eps=grid
     )
-    curve = TransRate().fit(X, y).eps_curve(grid)
+    curve = TransRate.from_form("relative").fit(X, y).eps_curve(grid)
     np.testing.assert_array_equal(display.scores[0], curve.scores)
     np.testing.assert_allclose(display.scores[1], curve.scores)
     assert [marker.get_xdata()[0] for marker in display.defaults_] == [0.1, 0.1]
