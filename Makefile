@@ -57,8 +57,8 @@ test-frameworks: $(FRAMEWORKS)/.installed ## extractors on real models of every 
 test-cluster: $(CLUSTER)/.installed ## several processes of dask and of ray, some of them killed
 	$(ONE_THREAD) $(CLUSTER)/bin/python -m pytest tests/statistics/test_accumulate_dask.py tests/statistics/test_accumulate_ray.py
 
-bench: $(VENV)/.installed ## speed as ratios within one run
-	$(ONE_THREAD) $(BIN)/python -m tests.benchmarks
+bench: $(VENV)/.installed ## speed as ratios within one run, and memory; ten minutes
+	$(ONE_THREAD) $(BIN)/python -m tests.benchmarks --large --limit 540 --evidence doc
 
 doc: $(VENV)/.doc ## pages with examples that ran, in doc/_build/html
 	$(ONE_THREAD) $(BIN)/python -m sphinx -b html -W --keep-going doc doc/_build/html

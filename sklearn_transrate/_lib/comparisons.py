@@ -18,7 +18,7 @@ __all__ = [
 ]
 
 # Draws of all scores together; fewer where candidates are many, for time.
-MOST_DRAWS, FEWEST_DRAWS = 20_000, 1_000
+MOST_DRAWS, FEWEST_DRAWS = 10_000, 1_000
 DRAW_BUDGET = 2e8
 # Above this number of candidates the bound for independent differences is used.
 MOST_SIMULATED = 400

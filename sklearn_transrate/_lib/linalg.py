@@ -34,13 +34,21 @@ def empty_triangle(size: int) -> np.ndarray:
     return np.zeros((size, size), order="F")
 
 
-def add_gram(triangle: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Add ``rows.T @ rows`` to the lower triangle, in place, and return it."""
+def add_gram(
+    triangle: np.ndarray, rows: np.ndarray, *, keep: bool = True
+) -> np.ndarray:
+    """Add ``rows.T @ rows`` to the lower triangle, in place, and return it.
+
+    What the triangle holds is overwritten instead if it is not to be kept.
+    """
     if len(rows) == 0:
+        if not keep:
+            triangle[...] = 0.0
         return triangle
     # The transpose of C-ordered rows is Fortran-ordered, so nothing is copied.
     rows = np.ascontiguousarray(rows, dtype=np.float64)
-    return blas.dsyrk(1.0, rows.T, beta=1.0, c=triangle, lower=1, overwrite_c=1)
+    beta = 1.0 if keep else 0.0
+    return blas.dsyrk(1.0, rows.T, beta=beta, c=triangle, lower=1, overwrite_c=1)
 
 
 def gram_of_rows(rows: np.ndarray) -> np.ndarray:

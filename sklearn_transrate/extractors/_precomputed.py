@@ -13,6 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_transrate._lib.array_files import ArrayOnDisk, list_arrays
+from sklearn_transrate._lib.arrays import release_pages
 from sklearn_transrate._lib.engines import is_lazy, map_rows
 from sklearn_transrate.extractors._base import FeatureExtractor, model_attribute
 from sklearn_transrate.extractors._batching import is_stream, rows_per_batch
@@ -163,6 +164,8 @@ def _take(arrays: Mapping[str, Any], X_batch: Any) -> dict[str, np.ndarray]:
     rows = _row_numbers(X_batch, n_rows)
     # Indexing by numbers copies, so that nobody can write to the stored features.
     taken = {layer: array[rows] for layer, array in arrays.items()}
+    for array in arrays.values():
+        release_pages(array)
     return {
         layer: part.toarray() if sparse.issparse(part) else np.asarray(part)
         for layer, part in taken.items()

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from sklearn_transrate._lib.arrays import release_pages
 from sklearn_transrate._lib.engines import is_lazy, row_blocks
 from sklearn_transrate._lib.labels import encode_labels, labels_to_array
 from sklearn_transrate._lib.validation import (
@@ -369,6 +370,7 @@ class TransferMetric(InfluenceMixin, BaseEstimator):
             seen = dense_equivalent(checked, [self], whole=whole)
             turned = seen.shape != checked.shape
             batch, task = self._summarise(seen, targets, weights, task)
+            release_pages(X)
         if not reset:
             self._refuse_turned_axes()
         if reset:

@@ -30,6 +30,7 @@ from sklearn_transrate.model_selection._evaluate import (
 )
 from sklearn_transrate.model_selection._plan import choose_rows, is_labels, make_plan
 from sklearn_transrate.model_selection._progress import Progress, count_batches
+from sklearn_transrate.model_selection._provenance import describe_run
 from sklearn_transrate.model_selection._scoring import Scoring, resolve_scoring
 from sklearn_transrate.model_selection._stability import warn_if_unstable
 from sklearn_transrate.model_selection._units import shared
@@ -277,6 +278,7 @@ default="transrate"
         evaluations = [done[number] for number in range(len(sources))]
         self._raise_if_all_failed(sources, evaluations)
         self._collect(sources, evaluations, scorings, y)
+        self.results_.metadata |= describe_run(self, X, y)
         self._choose(decisive)
         warn_if_unstable(
             decisive,

@@ -8,7 +8,7 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
-from sklearn_transrate._lib.arrays import as_rows
+from sklearn_transrate._lib.arrays import as_rows, release_pages
 from sklearn_transrate._lib.engines import Engine, engine_of, is_lazy, row_blocks
 from sklearn_transrate.statistics._base import Statistic
 
@@ -247,10 +247,13 @@ def _merged(*summaries: Summary) -> Summary:
 def _summarise(batch: tuple, statistics: Mapping) -> Summary:
     features, y, *weight = batch
     layers = features if isinstance(features, Mapping) else {None: features}
-    return {
+    summary = {
         layer: {
             name: empty.from_batch(as_rows(Z), y, *weight, **empty.config)
             for name, empty in statistics.items()
         }
         for layer, Z in layers.items()
     }
+    for Z in layers.values():
+        release_pages(Z)
+    return summary

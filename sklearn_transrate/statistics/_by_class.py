@@ -9,10 +9,10 @@ import numpy as np
 
 from sklearn_transrate._lib.arrays import take_dense
 from sklearn_transrate.statistics._scatter import (
-    BUFFER_ROWS,
     Scatter,
     centred_factor,
     dense_scatter,
+    row_buffer,
 )
 
 __all__ = ["BLOCK_ROWS", "checked_weights", "sum_by_class"]
@@ -100,7 +100,7 @@ def sum_by_class(
         index = np.concatenate([rows for _, rows in group])
         if scatter == "class" and len(index) > d:
             if buffer is None:  # page faults cost more than what it is for
-                buffer = np.empty((BUFFER_ROWS, d))
+                buffer = row_buffer(d, int(sizes.max()))
             k, w = group[0][0], None if weights is None else weights[index]
             triangle = next(triangles).T
             base, step, triangle = dense_scatter(X, index, w, buffer, triangle)

@@ -16,14 +16,16 @@ from sklearn_transrate._lib import linalg
 from sklearn_transrate._lib.arrays import take_dense
 
 __all__ = [
-    "BUFFER_ROWS",
     "Scatter",
     "centred_factor",
     "dense_scatter",
+    "row_buffer",
     "sum_of_scatters",
 ]
 
-# Rows that are centred and summed while they are in the cache.
+# Rows that are centred and summed while they are in the cache: each update passes over
+# the matrix once more, so not too few of them either.
+BUFFER_BYTES = 2**22
 BUFFER_ROWS = 256
 # Rows that wait for a dense matrix, which is passed over once for all of them: at most
 # so many, and at most half as many as the matrix has.
@@ -67,6 +69,12 @@ def centred_factor(
     return rows[1:]
 
 
+def row_buffer(n_features: int, n_rows: int) -> np.ndarray:
+    """Return scratch space for `dense_scatter`, for classes of at most `n_rows`."""
+    fitting = max(BUFFER_ROWS, BUFFER_BYTES // (8 * n_features))
+    return np.empty((max(1, min(n_rows, fitting)), n_features))
+
+
 def dense_scatter(
     X: np.ndarray,
     index: np.ndarray,
@@ -88,10 +96,10 @@ def dense_scatter(
         Numbers of the chosen ones.
     weights : ndarray of shape (m,), default=None
         Their positive weights; None means 1 for each row.
-    buffer : ndarray of shape (BUFFER_ROWS, n_features), default=None
-        Scratch space, to be used again for the next class.
+    buffer : ndarray of shape (n_rows, n_features), default=None
+        Scratch space, to be used again for the next class; see `row_buffer`.
     triangle : ndarray of shape (n_features, n_features), default=None
-        Zeros in Fortran order, to be filled and returned.
+        In Fortran order, zero above the diagonal; to be filled and returned.
 
     Returns
     -------
@@ -105,29 +113,30 @@ def dense_scatter(
         triangle = linalg.empty_triangle(n_features)
     sums = np.zeros(n_features)
     if buffer is None:
-        buffer = np.empty((BUFFER_ROWS, n_features))
-    origin = None
-    for start in range(0, len(index), BUFFER_ROWS):
-        chosen = index[start : start + BUFFER_ROWS]
+        buffer = row_buffer(n_features, len(index))
+    ones, origin = np.ones(len(buffer)), None
+    for start in range(0, len(index), len(buffer)):
+        chosen = index[start : start + len(buffer)]
         rows = buffer[: len(chosen)]
         if isinstance(X, np.ndarray) and X.dtype == np.float64:
             np.take(X, chosen, axis=0, out=rows, mode="clip")
+        elif isinstance(X, np.ndarray):
+            rows[:] = X[chosen]
         else:
             rows[:] = take_dense(X, chosen)
         if origin is None:
             # By way of one row, which makes the mean as exact as the data.
             first = rows[0].copy()
-            origin = first + (rows - first).mean(axis=0)
-        rows -= origin
-        w = (
-            np.ones(len(rows))
-            if weights is None
-            else weights[start : start + len(rows)]
-        )
+            rows -= first
+            origin = first + (ones[: len(rows)] @ rows) / len(rows)
+            rows -= origin - first
+        else:
+            rows -= origin
+        w = ones[: len(rows)] if weights is None else weights[start:][: len(rows)]
         sums += w @ rows
         if weights is not None:
             rows *= np.sqrt(w)[:, None]
-        linalg.add_gram(triangle, rows)
+        linalg.add_gram(triangle, rows, keep=start > 0)
     total = float(len(index)) if weights is None else float(weights.sum())
     step = sums / total
     triangle = blas.dsyr(-total, step, lower=1, a=triangle, overwrite_a=1)

@@ -216,7 +216,7 @@ def paired_comparisons(
 
     Notes
     -----
-    Cost: O(n_candidates^2 n_units), and a simulation of 20000 draws; fewer from 100
+    Cost: O(n_candidates^2 n_units), and a simulation of 10000 draws; fewer from 150
     candidates on, and above 400 Bonferroni's bound.
 
     References

@@ -35,6 +35,8 @@ FILE_SHAPE, FILE_LIMIT = (1_000_000, 768, 100), 1500
 MANY_CLASSES, MANY_LIMIT = (50_000, 2048, 1000), 2000
 FLAT_SAMPLES = (20_000, 40_000, 80_000, 160_000)
 FLAT = 1.05
+# Seconds after which a case is given up.
+PATIENCE = 300
 BATCH = 4096
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
@@ -150,6 +152,7 @@ def measure(case: str, *arguments) -> Measured:
         capture_output=True,
         text=True,
         check=False,
+        timeout=PATIENCE,
         cwd=ROOT,
         env={**os.environ, **ONE_THREAD},
     )

@@ -10,6 +10,9 @@ from tests.benchmarks.claims import Claim
 
 __all__ = ["plot_series"]
 
+# Axes along which time should grow no faster than the size.
+PROPORTIONAL = {"n", "candidates"}
+
 
 def plot_series(claims: Iterable[Claim], path: Path) -> None:
     """Draw every series that was measured, one panel each.
@@ -40,8 +43,13 @@ def plot_series(claims: Iterable[Claim], path: Path) -> None:
         quantity, axis = name.split(", ")
         is_memory = quantity == "memory"
         values = [point.peak if is_memory else point.ours for point in points]
-        axes.loglog([point.at for point in points], values, marker="o")
+        at = [point.at for point in points]
+        axes.loglog(at, values, marker="o")
+        if not is_memory and axis in PROPORTIONAL:
+            line = [values[0] * size / at[0] for size in at]
+            axes.loglog(at, line, linestyle=":", color="gray", label="proportional")
+            axes.legend(frameon=False)
         axes.set(xlabel=axis, ylabel="peak (MB)" if is_memory else "seconds")
         if is_memory:
             axes.set_ylim(min(values) / 4, max(values) * 4)
-    figure.savefig(path)
+    figure.savefig(path, dpi=120)

@@ -553,3 +553,15 @@ def test_nothing_can_be_read_before_fit():
     assert not hasattr(metric, "score_")
     with pytest.raises(AttributeError, match="has seen no data yet"):
         metric.parts_  # noqa: B018
+
+
+def test_sums_of_single_precision_features_are_not_single():
+    # Sums in float32 take rounding errors for directions: here, for five more.
+    rng = np.random.default_rng(0)
+    y = np.arange(600) % 3
+    turned = np.linalg.qr(rng.standard_normal((32, 32)))[0][:20]
+    single = (rng.standard_normal((600, 20)) @ turned).astype(np.float32)
+    metric = TransRate().fit(single, y)
+    assert metric.parts_["rank"] == 20
+    double = transrate_score(single.astype(np.float64), y)
+    assert metric.score_ == pytest.approx(double, rel=1e-12)

@@ -17,7 +17,8 @@ NAMES = ["vit / a", "Bert", "vit / b", "broken", "resnet50"]
 # WCAG 2.2, level AA, for text.
 LEAST_CONTRAST = 4.5
 CONTRASTS = """() => {
-  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const canvas = document.createElement("canvas")
+    .getContext("2d", { willReadFrequently: true });
   const rgb = (colour) => {
     canvas.clearRect(0, 0, 1, 1);
     canvas.fillStyle = colour;

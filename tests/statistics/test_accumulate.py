@@ -123,3 +123,19 @@ def test_a_covering_statistic_is_found():
     assert find_covering([RowSample.empty(), moments], wanted) is moments
     with pytest.raises(ValueError, match=r"Expected a statistic that covers <Class"):
         find_covering([RowSample.empty()], wanted)
+
+
+@pytest.mark.parametrize("mode", ["r", "c", "r+"])
+def test_memory_maps_are_read_and_keep_what_was_written(tmp_path, mode):
+    X = np.random.default_rng(0).standard_normal((300, 4))
+    path = tmp_path / "features.npy"
+    np.save(path, X)
+    mapped = np.load(path, mmap_mode=mode)
+    if mode != "r":
+        mapped[5] = X[5] = 7.0
+    y = np.arange(300) % 3
+    batches = [(mapped[i : i + 100], y[i : i + 100]) for i in range(0, 300, 100)]
+    for _ in range(2):  # what was let go of is read again
+        filled = accumulate(batches, WANTED)[None]["class"]
+        assert_statistics_equal(filled, ClassMoments.from_batch(X, y))
+        np.testing.assert_array_equal(mapped, X)

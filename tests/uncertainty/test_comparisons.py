@@ -15,8 +15,8 @@ from sklearn_transrate._lib.comparisons import (
 )
 from sklearn_transrate.uncertainty import compare_scores, paired_comparisons
 
-# Quantiles of 20000 draws.
-DRAWN = 0.03
+# Quantiles of 10000 draws.
+DRAWN = 0.06
 
 
 @pytest.fixture

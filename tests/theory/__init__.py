@@ -1,0 +1,1 @@
+"""Simulations with known answers; the long ones run with `make test-long`."""
