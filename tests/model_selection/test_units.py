@@ -147,9 +147,7 @@ def test_a_resumed_selection_has_the_same_errors(tmp_path, std_error, layered):
 
     first, again = fit("transrate_relative"), fit("transrate_relative")
     column = "std_error_transrate_relative"
-    assert again[column] == pytest.approx(
-        first[column], rel=1e-5
-    )
+    assert again[column] == pytest.approx(first[column], rel=1e-5)
     found, wanted = again.compare("raw", "wide"), first.compare("raw", "wide")
     assert found.std_error == pytest.approx(wanted.std_error, rel=1e-4)
     # Values of a metric that was not scored then are not known now.

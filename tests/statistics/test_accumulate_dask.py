@@ -157,9 +157,7 @@ def test_only_statistics_travel(client):
     filled = accumulate([(narrow, labels)], {"moments": ClassMoments.empty()})
     time.sleep(1.0)  # for the heartbeat that tells of it
     after = {w: s["metrics"]["transfer"] for w, s in workers(client).items()}
-    sent = sum(
-        after[w]["outgoing_bytes"] - before[w]["outgoing_bytes"] for w in before
-    )
+    sent = sum(after[w]["outgoing_bytes"] - before[w]["outgoing_bytes"] for w in before)
     assert filled[None]["moments"].n_samples == 500_000
     assert sent < 2**20
 
