@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 from sklearn import get_config
@@ -239,15 +240,18 @@ default="transrate"
                 f"This {type(self).__name__} estimator requires y to be passed, but "
                 "the target y is None."
             )
-        validate_data(self, X, skip_check_array=True)
-        y = check_targets(y, X, name=type(self).__name__, multi_output=True)
+        is_named = isinstance(X, Mapping) and not hasattr(X, "shape")
+        counted = next(iter(X.values()), ()) if is_named else X
+        if not is_named:
+            validate_data(self, X, skip_check_array=True)
+        y = check_targets(y, counted, name=type(self).__name__, multi_output=True)
         scorings = resolve_scoring(self.scoring)
         decisive = self._decisive(scorings)
-        routed, weight = self._route(params, X, scorings)
+        routed, weight = self._route(params, counted, scorings)
         rng = check_random_state(self.random_state)
         rows = choose_rows(y, self.max_samples, rng)
         X_scored, y_scored, weight = (
-            part if rows is None or part is None else _safe_indexing(part, rows)
+            part if rows is None or part is None else _take(part, rows)
             for part in (X, y, weight)
         )
         plan = make_plan(
@@ -488,6 +492,13 @@ def make_transfer_selector(*extractors, **params) -> TransferSelector:
         for i, name in enumerate(names)
     ]
     return TransferSelector(list(zip(unique, extractors, strict=True)), **params)
+
+
+def _take(part, rows):
+    """Return some rows, also of inputs by name."""
+    if isinstance(part, Mapping) and not hasattr(part, "shape"):
+        return {name: _safe_indexing(values, rows) for name, values in part.items()}
+    return _safe_indexing(part, rows)
 
 
 def _read_only(X):
