@@ -74,37 +74,24 @@ accuracies = [accuracy(row) for row in results.to_records()]
 # have nothing to do with each other, -1 where one is the other upside down. The
 # weighted form counts the top of the ranking most.
 
-import numpy as np
-from scipy.stats import weightedtau
-
-columns = {metric: results[f"score_{metric}"] for metric in metrics}
-columns["accuracy"] = np.array(accuracies)
-agreement = np.array(
-    [[weightedtau(a, b)[0] for b in columns.values()] for a in columns.values()]
-)
-
-# %%
-
 import matplotlib.pyplot as plt
 
-labels = [name.replace("_", " ") for name in columns]
+from sklearn_transrate.results import MetricAgreementDisplay, TransferResults
+
+measured = TransferResults(dict(results) | {"accuracy": accuracies})
 fig, ax = plt.subplots(figsize=(6.6, 5.4), layout="constrained")
-image = ax.imshow(agreement, cmap="PuOr", vmin=-1, vmax=1)
-ax.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
-ax.set_yticks(range(len(labels)), labels)
-for (i, j), tau in np.ndenumerate(agreement):
-    color = "white" if abs(tau) > 0.55 else "black"
-    ax.text(j, i, f"{tau:.2f}", ha="center", va="center", color=color, fontsize=8)
+display = MetricAgreementDisplay.from_results(
+    measured, metrics=[*metrics, "accuracy"], ax=ax
+)
 for edge in (ax.axhline, ax.axvline):
     edge(len(metrics) - 0.5, color="black", linewidth=1)
-fig.colorbar(image, label="weighted Kendall's tau")
 plt.show()
 
 # %%
 # The last row says which metrics to trust here. Those that leave samples out, fit a
 # prior or shrink agree with one another and with the accuracies.
 
-for metric, tau in zip(metrics, agreement[-1], strict=False):
+for metric, tau in zip(metrics, display.agreement[-1], strict=False):
     print(f"{metric:22s}{tau:6.2f}")
 
 # %%

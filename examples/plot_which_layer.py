@@ -74,29 +74,18 @@ accuracies = [
 ]
 
 # %%
+# A :class:`~sklearn_transrate.results.LayerDisplay` draws a score along depth. The
+# accuracies are one more column, so that they can be drawn in the same way.
 
 import matplotlib.pyplot as plt
-import numpy as np
 
-styles = {
-    "digits": ("#0072B2", "o", "-"),
-    "where": ("#D55E00", "s", "--"),
-    "random": ("#009E73", "^", ":"),
-}
-columns = {
-    "TransRate (predictive), nats": results["score_transrate"],
-    "test accuracy of a linear head": accuracies,
-}
+from sklearn_transrate.results import LayerDisplay, TransferResults
+
+measured = TransferResults(dict(results) | {"score_accuracy": accuracies})
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
-for ax, (label, values) in zip(axes, columns.items(), strict=True):
-    for name, (color, marker, line) in styles.items():
-        own = np.array(values)[results["extractor"] == name]
-        depths = range(1, len(own) + 1)
-        ax.plot(depths, own, color=color, marker=marker, linestyle=line, label=name)
-    ax.set(xlabel="hidden layer", ylabel=label, xticks=[1, 2, 3, 4])
-    ax.spines[["top", "right"]].set_visible(False)
-handles, names = axes[0].get_legend_handles_labels()
-fig.legend(handles, names, title="trained on", ncols=3, loc="outside upper center")
+for ax, metric in zip(axes, ["transrate", "accuracy"], strict=True):
+    LayerDisplay.from_results(measured, metric=metric, ax=ax)
+axes[1].set_ylabel("test accuracy of a linear head")
 plt.show()
 
 # %%

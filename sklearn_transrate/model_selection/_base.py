@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sklearn.base import TransformerMixin, clone
@@ -136,7 +137,7 @@ class BaseTransferSelector(CallbackSupportMixin, TransformerMixin, _BaseComposit
                 "There is no winner to transform with, because fit was interrupted. "
                 "Read results_, or fit again."
             )
-        if getattr(X, "ndim", 2) == 2:
+        if getattr(X, "ndim", 2) == 2 and not isinstance(X, Mapping):
             validate_data(self, X, reset=False, skip_check_array=True)
         return self.best_estimator_.transform(X)
 

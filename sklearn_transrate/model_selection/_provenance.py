@@ -86,7 +86,7 @@ def _some_rows(X) -> np.ndarray | None:
         chosen = _safe_indexing(X, rows)
         dense = chosen.toarray() if hasattr(chosen, "toarray") else chosen
         return np.asarray(dense)
-    except (TypeError, ValueError, RuntimeError):
+    except (LookupError, TypeError, ValueError, RuntimeError):
         return None
 
 

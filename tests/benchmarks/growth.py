@@ -59,9 +59,11 @@ def _series(
     race = settings.race(**{str(size): run for size, (_, run) in made.items()})
     times = [race.seconds(str(size)) for size in sizes]
     for size, seconds in zip(sizes, times, strict=True):
-        what = f"{axis} = {size}"
         shape = made[size][0]
-        yield Claim(what, shape=shape, ours=seconds, series=f"time, {axis}", at=size)
+        # What was measured, which --scale may have made smaller.
+        at = dict(zip("ndK", shape, strict=True)).get(axis, size)
+        what = f"{axis} = {at}"
+        yield Claim(what, shape=shape, ours=seconds, series=f"time, {axis}", at=at)
     rounds = np.array([race.times[str(size)] for size in sizes])
     value = float(np.median([slope(sizes, column) for column in rounds.T]))
     yield Claim(f"growth in {axis}: power", value=value, unit="", bound=bound)

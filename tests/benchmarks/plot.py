@@ -49,6 +49,8 @@ def plot_series(claims: Iterable[Claim], path: Path) -> None:
             line = [values[0] * size / at[0] for size in at]
             axes.loglog(at, line, linestyle=":", color="gray", label="proportional")
             axes.legend(frameon=False)
+        axes.set_xticks(at, [f"{size:,}" for size in at], rotation=45)
+        axes.minorticks_off()
         axes.set(xlabel=axis, ylabel="peak (MB)" if is_memory else "seconds")
         if is_memory:
             axes.set_ylim(min(values) / 4, max(values) * 4)

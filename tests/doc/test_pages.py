@@ -18,7 +18,7 @@ each_page = pytest.mark.parametrize(
     "page", PAGES, ids=lambda path: str(path.relative_to(DOC).with_suffix(""))
 )
 # Pages on packages that only their readers have.
-NEEDS = {"clusters": "dask.array"}
+NEEDS = {"clusters": "dask.array", "results": "matplotlib"}
 # What is no Python, and is shown without being run.
 SHOWN = {"console", "text", "toml"}
 

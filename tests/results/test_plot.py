@@ -333,6 +333,22 @@ def test_models_without_a_score_have_no_line():
     assert empty.best_ is None
 
 
+def test_few_models_look_the_same_whatever_the_metric():
+    columns = {
+        "candidate": ["a1", "a2", "b1", "b2"],
+        "extractor": ["a", "a", "b", "b"],
+        "score_x": [0.1, 0.2, 0.9, 0.3],
+        "score_y": [0.9, 0.2, 0.1, 0.3],
+    }
+    looks = []
+    for metric in ("x", "y"):
+        display = LayerDisplay.from_results(TransferResults(columns), metric=metric)
+        texts = [text.get_text() for text in display.legend_.get_texts()]
+        colours = [line.get_color() for line in display.lines_]
+        looks.append(dict(zip(texts, colours, strict=True)))
+    assert looks[0] == looks[1]
+
+
 def test_depth_is_one_of_three():
     with pytest.raises(ValueError, match=r"'depth'.*got 'deep'"):
         LayerDisplay.from_results(layered(1, 2), depth="deep")

@@ -246,7 +246,10 @@ class LayerDisplay(Display):
         x, scores = self._x[rows], np.asarray(self.scores, dtype=float)[rows]
         colour, marker, dashes = PALE, "", "-"
         if place is not None:
-            colour, marker, dashes = LINE_STYLES[place]
+            # Few models look the same in pictures by several metrics.
+            few = len(self._rows) <= len(LINE_STYLES)
+            style = list(self._rows).index(name) if few else place
+            colour, marker, dashes = LINE_STYLES[style]
         if len(rows) == 1:
             x, scores, marker = self._edges, [scores[0]] * 2, ""
         self.lines_ += self.ax_.plot(
