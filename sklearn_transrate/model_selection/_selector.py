@@ -82,10 +82,10 @@ default="transrate"
         How to find the standard errors of the scores, and with them the bounds of
         the ranks. "auto" takes the closed form of TransRate, the H-score and LogME,
         and keeps the features of layered extractors for it, up to 256 MiB; scores
-        of other metrics have none unless they know their own. It takes one to four
-        times as long as the score. "jackknife" is for
-        every metric: statistics of 32 blocks of rows, and as many evaluations.
-        Neither takes another pass of an extractor. None keeps nothing.
+        of other metrics have none unless they know their own. The closed form takes
+        one to four times as long as the score. "jackknife" is for every metric:
+        statistics of 32 blocks of rows, and as many evaluations. Neither takes
+        another pass of an extractor. None keeps nothing.
     error_score : "raise" or numeric, default=np.nan
         What a candidate that fails scores; it stays in the table with its error.
         "raise" stops at the first failure.
