@@ -81,7 +81,7 @@ class InfluenceMixin:
         Notes
         -----
         What jumps is taken as fixed: the rank of the features, and the distortion
-        that the predictive form chose. Where single rows make up a direction, as in
+        that codes best out of sample. Where single rows make up a direction, as in
         rarely active units, the jackknife sees the rank change, and is larger.
 
         Examples
@@ -92,7 +92,7 @@ class InfluenceMixin:
         >>> X, y = load_iris(return_X_y=True)
         >>> influence = TransRate().fit(X, y).influence(X, y)
         >>> round(float(influence.std() / np.sqrt(len(X))), 4)
-        0.0145
+        0.02
         """
         name = type(self).__name__
         check_is_fitted(self)

@@ -66,7 +66,7 @@ def score_all(
     >>> X, y = load_iris(return_X_y=True)
     >>> scores = score_all(X, y, ["transrate", "logme", "h_score"])
     >>> {name: round(score, 4) for name, score in scores.items()}
-    {'transrate': 0.0627, 'logme': -0.1601, 'h_score': 1.1919}
+    {'transrate': 1.0464, 'logme': -0.1601, 'h_score': 1.1919}
     """
     named = _named(metrics)
     refuse_swapped(X, y, name="score_all")

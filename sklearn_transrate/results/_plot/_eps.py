@@ -65,7 +65,7 @@ class EpsCurveDisplay(Display):
     >>> from sklearn_transrate.results import EpsCurveDisplay
     >>> X, y = load_iris(return_X_y=True)
     >>> display = EpsCurveDisplay.from_estimator(
-    ...     TransRate(), {"all": X, "petals": X[:, 2:]}, y
+    ...     TransRate.from_form("relative"), {"all": X, "petals": X[:, 2:]}, y
     ... )
     >>> display.default_eps
     [0.1, 0.1]
