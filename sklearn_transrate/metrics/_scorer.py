@@ -315,7 +315,7 @@ class TransRateScorer(TransferScorer):
         Whether to project on the directions that separate class means.
     eps_unit : {"absolute", "trace", "mean_eigenvalue"}, default="absolute"
         What a float `eps` is measured in.
-    covariance : {"class", "pooled"}, default="class"
+    covariance : {"class", "pooled"} or float, default="class"
         Whether each class has a covariance of its own.
     estimate : {"auto", "plug_in", "leave_one_out"}, default="auto"
         Whether samples are coded by their own moments, or each by the others'.

@@ -11,36 +11,12 @@ from typing import Self
 
 import numpy as np
 
-from sklearn_transrate.metrics._array_api import DeviceScoreMixin, transrate_on_device
-from sklearn_transrate.metrics._base import MetricResult, TransferMetric
-from sklearn_transrate.metrics._coding_rate import distortion
-from sklearn_transrate.metrics._influence_forms import transrate_influence
+from sklearn_transrate.metrics._array_api import DeviceScoreMixin
+from sklearn_transrate.metrics._base import TransferMetric
 from sklearn_transrate.metrics._transrate_curve import EpsCurveMixin
-from sklearn_transrate.metrics._transrate_kernels import (
-    Distortion,
-    class_rates,
-    pooled_rates,
-    projected_rates,
-    unit_rows,
-)
-from sklearn_transrate.metrics._transrate_null import (
-    expected_rate,
-    mean_over_permutations,
-)
-from sklearn_transrate.metrics._transrate_options import (
-    FORMS,
-    PLUG_IN,
-    check_left_out,
-    check_parameters,
-    class_weights,
-)
-from sklearn_transrate.metrics._transrate_predictive import predictive_information
-from sklearn_transrate.statistics import (
-    ClassMoments,
-    RowSample,
-    Statistic,
-    TargetMoments,
-)
+from sklearn_transrate.metrics._transrate_forms import FormsMixin
+from sklearn_transrate.metrics._transrate_options import FORMS, PLUG_IN
+from sklearn_transrate.statistics import ClassMoments, RowSample, Statistic
 
 __all__ = ["TransRate", "transrate_score"]
 
@@ -100,10 +76,11 @@ def transrate_score(
     eps_unit : {"absolute", "trace", "mean_eigenvalue"}, default="absolute"
         What a float `eps` is measured in: squared units of the features, the trace
         of the covariance, or its mean non-zero eigenvalue.
-    covariance : {"class", "pooled"}, default="class"
+    covariance : {"class", "pooled"} or float, default="class"
         "class" codes each class by itself, as published. "pooled" codes what a
         linear model of the labels leaves, with one covariance for all classes, which
-        needs far fewer samples; always so for indicators and values.
+        needs far fewer samples; always so for indicators and values. A number
+        between 0 and 1 is the share of the pooled covariance in that of each class.
     estimate : {"auto", "plug_in", "leave_one_out"}, default="auto"
         "plug_in" describes the samples by their own moments, as published.
         "leave_one_out" codes each sample by the others, with its label by the
@@ -196,7 +173,7 @@ def transrate_score(
 # -- the object ----------------------------------------------------------------
 
 
-class TransRate(EpsCurveMixin, DeviceScoreMixin, TransferMetric):
+class TransRate(FormsMixin, EpsCurveMixin, DeviceScoreMixin, TransferMetric):
     """TransRate as an object, for streams, selectors and its parts.
 
     Parameters
@@ -213,7 +190,7 @@ class TransRate(EpsCurveMixin, DeviceScoreMixin, TransferMetric):
         Whether to project on the directions that separate class means.
     eps_unit : {"absolute", "trace", "mean_eigenvalue"}, default="absolute"
         What a float `eps` is measured in.
-    covariance : {"class", "pooled"}, default="class"
+    covariance : {"class", "pooled"} or float, default="class"
         Whether each class has a covariance of its own.
     estimate : {"auto", "plug_in", "leave_one_out"}, default="auto"
         Whether samples are coded by their own moments, or each by the others'.
@@ -317,6 +294,8 @@ class TransRate(EpsCurveMixin, DeviceScoreMixin, TransferMetric):
     @property
     def invariances(self) -> frozenset[str]:
         """What leaves the score as it is, with these parameters."""
+        if self.correction == "permutation":  # up to which permutations are drawn
+            return frozenset()
         kept = {"rotation"}
         if not self._is_left_out(self.task) and self.correction is None:
             kept.add("duplication")
@@ -394,104 +373,3 @@ class TransRate(EpsCurveMixin, DeviceScoreMixin, TransferMetric):
         return task in ("auto", "classification") and all(
             own[name] == value for name, value in PLUG_IN.items()
         )
-
-    def _empty_moments(self, task: str) -> Statistic:
-        if task != "classification":
-            return TargetMoments.empty()
-        pooled = self.covariance == "pooled" or self._is_left_out(task)
-        kind = "pooled" if pooled else "class"
-        return ClassMoments.empty(scatter=kind)
-
-    def _score_on_device(self, grouped) -> float:
-        check_parameters(self)
-        return transrate_on_device(self, grouped)
-
-    def _evaluate(self, moments=None, rows=None) -> MetricResult:
-        check_parameters(self)
-        if moments is not None and rows is not None:
-            return self._evaluate_left_out(moments, rows)
-        moments, origin = self._moments_in_form(moments, rows)
-        result = self._plug_in(moments, origin)
-        if self.correction is None:
-            return result
-        if self.correction == "analytic":
-            null = expected_rate(moments, result.parts["eps"])
-            null /= self._divisor(result.parts["rank"], moments.n_features)
-        else:
-            null = mean_over_permutations(
-                self._plug_in_of_rows, rows, self.row_norm, self.random_state
-            )
-        parts = {**result.parts, "correction": null}
-        return MetricResult(result.score - null, parts=parts)
-
-    def _plug_in(self, moments, origin: bool) -> MetricResult:
-        distort = Distortion(self.eps, self.eps_unit, self.normalize == "rank")
-        if self._is_pooled(moments):
-            rates, weights, counts = pooled_rates(moments, distort), np.ones(1), None
-        else:
-            kernel = class_rates if self.projection is None else projected_rates
-            rates, counts = kernel(moments, distort, origin=origin), moments.counts
-            weights = class_weights(counts, self.class_weight)
-        return self._combined(rates, weights, counts, moments.n_features)
-
-    def _plug_in_of_rows(self, Z, y, weights) -> float:
-        empty = self._empty_moments(self.resolve_task(y))
-        moments = empty.from_batch(Z, y, weights, **empty.config)
-        return self._plug_in(moments, self.row_norm is not None).score
-
-    def _influence(self, X, y, parts, **statistics) -> np.ndarray:
-        return transrate_influence(self, X, y, parts, **statistics)
-
-    def _moments_in_form(self, moments, rows) -> tuple[Statistic, bool]:
-        """Return the moments to read, and whether they are about the origin."""
-        if rows is None:
-            return moments, False
-        origin = self.row_norm is not None
-        Z, y = unit_rows(rows) if origin else rows.features, rows.targets
-        empty = self._empty_moments(self.resolve_task(y))
-        return empty.from_batch(Z, y, rows.weights, **empty.config), origin
-
-    def _is_pooled(self, moments) -> bool:
-        """Whether one covariance stands for what all labels leave."""
-        by_class = isinstance(moments, ClassMoments) and moments.scatter == "class"
-        if by_class and self.covariance == "class":
-            return False
-        if self.projection is not None:
-            raise ValueError(
-                "Expected classes with covariances of their own for "
-                "projection='between'. Use covariance='class' and class labels."
-            )
-        return True
-
-    def _evaluate_left_out(self, moments, rows) -> MetricResult:
-        check_left_out(self, moments)
-        fixed = None
-        if self.eps != "auto":
-            fixed = distortion(self.eps, "absolute", np.empty((0, 0)), 1.0)
-        gains, eps, rank = predictive_information(moments, rows, fixed)
-        parts = {
-            "class_gains": gains,
-            "class_counts": moments.counts.copy(),
-            "eps": eps,
-            "rank": rank,
-        }
-        return MetricResult(float(gains.sum()), parts=parts)
-
-    def _combined(self, rates, weights, counts, n_features) -> MetricResult:
-        """Total rate minus the mean of the others, and what it is made of."""
-        divisor = self._divisor(rates.rank, n_features)
-        left = float(weights @ rates.classes)
-        parts = {
-            "rate": rates.total / divisor,
-            "conditional_rate": left / divisor,
-            "eps": rates.eps,
-            "rank": rates.rank,
-        }
-        if counts is not None:
-            parts["class_rates"] = rates.classes / divisor
-            parts["class_counts"] = counts.copy()
-        return MetricResult((rates.total - left) / divisor, parts=parts)
-
-    def _divisor(self, rank: int | None, n_features: int) -> int:
-        divisors = {"rank": rank, "n_features": n_features, None: 1}
-        return max(divisors[self.normalize], 1)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.base import clone
 
 from sklearn_transrate._lib import linalg
 from sklearn_transrate.metrics._coding_rate import AUTO_DISTORTION
@@ -23,6 +24,7 @@ from sklearn_transrate.metrics._transrate_options import (
     check_options,
     check_parameters,
     class_weights,
+    is_share,
 )
 from sklearn_transrate.metrics._transrate_predictive import predictive_curve
 
@@ -80,8 +82,9 @@ class EpsCurveMixin:
         Notes
         -----
         Cost: from the same statistics as the score, eigenvalues in place of Cholesky
-        factors, once for all distortions. With ``estimate="leave_one_out"``, one pass
-        over the kept rows a distortion.
+        factors, once for all distortions. Out of sample, one pass over the kept rows
+        a distortion; with a correction or a share of the pooled covariance, a score
+        a distortion.
 
         Examples
         --------
@@ -90,17 +93,16 @@ class EpsCurveMixin:
         >>> X, y = load_digits(return_X_y=True)
         >>> curve = TransRate().fit(X, y).eps_curve([0.01, 0.1, 1.0])
         >>> curve.scores.round(4)
-        array([0.3791, 0.2208, 0.0698])
-        >>> curve.default_eps, curve.eps_unit
-        (0.1, 'mean_eigenvalue')
+        array([2.0871, 2.1244, 2.1224])
+        >>> round(curve.default_eps, 3), curve.eps_unit
+        (0.316, 'mean_eigenvalue')
         """
         self._check_is_fitted()
         check_parameters(self)
         own_unit = "mean_eigenvalue" if self.eps == "auto" else self.eps_unit
         unit = own_unit if eps_unit is None else eps_unit
         check_options(eps_unit=unit)
-        left_out = self._is_left_out(self._task)
-        reader = (_LeftOut if left_out else _PlugIn)(self, **self._statistics)
+        reader = _reader(self)
         default = _own_eps(self, reader, unit)
         if eps is None:
             steps = np.linspace(-HALF_WIDTH, HALF_WIDTH, N_POINTS)
@@ -112,6 +114,15 @@ class EpsCurveMixin:
         scores = np.zeros(len(eps))
         scores[positive] = reader.scores(absolute[positive])
         return EpsCurve(eps, scores, default, unit)
+
+
+def _reader(metric) -> _PlugIn | _LeftOut:
+    kind = _PlugIn
+    if metric._is_left_out(metric._task):
+        kind = _LeftOut
+    elif metric.correction is not None or is_share(metric.covariance):
+        kind = _PointByPoint
+    return kind(metric, **metric._statistics)
 
 
 def _own_eps(metric, reader: _PlugIn | _LeftOut, unit: str) -> float:
@@ -169,6 +180,24 @@ class _PlugIn:
         for weight, eigenvalues in zip(spectra.weights, spectra.classes, strict=True):
             gained -= weight * _rates(eigenvalues, grid)
         return gained / self.divisor
+
+
+class _PointByPoint(_PlugIn):
+    """Scores of forms of which the spectra do not tell all, one by one."""
+
+    def __init__(self, metric, **statistics):
+        super().__init__(metric, **statistics)
+        self.metric, self.statistics = metric, statistics
+
+    def scores(self, grid: np.ndarray) -> np.ndarray:
+        """Return the score at each absolute distortion."""
+        metric = clone(self.metric).set_params(eps_unit="absolute", estimate="plug_in")
+        return np.array(
+            [
+                metric.set_params(eps=float(eps))._evaluate(**self.statistics).score
+                for eps in grid
+            ]
+        )
 
 
 class _LeftOut:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ __all__ = [
     "check_options",
     "check_parameters",
     "class_weights",
+    "is_share",
 ]
 
 OPTIONS: dict[str, tuple] = {
@@ -62,14 +64,35 @@ def check_options(**given) -> None:
             )
 
 
+def is_share(covariance) -> bool:
+    """Whether `covariance` is a share of the pooled one."""
+    return isinstance(covariance, Real) and not isinstance(covariance, bool)
+
+
 def check_parameters(metric) -> None:
     """Raise if a parameter of TransRate, or two together, make no sense."""
-    check_options(**{name: getattr(metric, name) for name in OPTIONS})
+    given = {name: getattr(metric, name) for name in OPTIONS}
+    if is_share(metric.covariance):
+        _check_share(metric)
+        del given["covariance"]
+    check_options(**given)
     if metric.correction == "analytic" and metric.covariance != "pooled":
         raise ValueError(
             "correction='analytic' expected covariance='pooled', got "
             f"{metric.covariance!r}. Use correction='permutation' for classes with "
             "covariances of their own."
+        )
+
+
+def _check_share(metric) -> None:
+    if not 0.0 <= metric.covariance <= 1.0:
+        raise ValueError(
+            f"Expected a 'covariance' between 0 and 1, got {metric.covariance}."
+        )
+    if metric.row_norm is not None or metric.projection is not None:
+        raise ValueError(
+            "A share of the pooled covariance expected row_norm=None and "
+            f"projection=None, got {metric.row_norm!r} and {metric.projection!r}."
         )
 
 

@@ -35,7 +35,10 @@ def known_failures(metric):
 def settled(metric):
     """Fix the task of a form of TransRate that refuses values once it sees them."""
     if isinstance(metric, TransRate) and (
-        metric.projection or metric.row_norm or metric.estimate == "leave_one_out"
+        metric.projection
+        or metric.row_norm
+        or metric.estimate == "leave_one_out"
+        or metric.covariance == 0.5
     ):
         metric.set_params(task="classification")
     return metric
@@ -45,6 +48,7 @@ FORMS = ("listing", "definition", "protocol", "projected")
 METRICS = [
     *(settled(get_metric(name)) for name in get_metric_names() if name not in COSTLY),
     *(settled(TransRate.from_form(form)) for form in FORMS),
+    settled(TransRate(covariance=0.5)),
     LogME(task="regression"),
 ]
 

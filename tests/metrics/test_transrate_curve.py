@@ -12,13 +12,15 @@ from sklearn_transrate.metrics import TransRate
 # Eigenvalues against Cholesky factors and SVDs: what rounding leaves of either.
 AGREEMENT = 1e-9
 FORMS = {
-    "default": TransRate.from_form("relative"),
+    "relative": TransRate.from_form("relative"),
     "listing": TransRate.from_form("listing"),
     "definition": TransRate.from_form("definition"),
     "protocol": TransRate.from_form("protocol"),
     "projected": TransRate.from_form("projected"),
     "predictive": TransRate.from_form("predictive"),
     "pooled": TransRate(covariance="pooled"),
+    "shrunk": TransRate(covariance=0.5),
+    "corrected": TransRate.from_form("corrected"),
     "by width": TransRate(normalize="n_features"),
     "unit rows, pooled": TransRate(row_norm="l2", covariance="pooled"),
 }

@@ -98,7 +98,7 @@ def test_the_protocol_can_be_corrected():
 
 def test_the_formula_is_for_one_covariance():
     with pytest.raises(ValueError, match="covariance='pooled'"):
-        TransRate(correction="analytic").fit(*noise(30, 3)).score_
+        TransRate(correction="analytic").score(*noise(30, 3))
 
 
 def test_constant_features_stay_at_zero():
