@@ -24,9 +24,9 @@ from sklearn_transrate.model_selection._units import Values, make_keeper, metric
 from sklearn_transrate.statistics import Statistic, accumulate
 from sklearn_transrate.uncertainty._inputs import error_of_mean
 
-__all__ = ["CANCELLED", "Evaluation", "cancelled", "evaluate_source"]
+__all__ = ["Evaluation", "cancelled", "evaluate_source"]
 
-CANCELLED = "KeyboardInterrupt: fit was interrupted before this was done"
+_INTERRUPTED = "KeyboardInterrupt: fit was interrupted before this was done"
 
 
 @dataclass
@@ -383,19 +383,19 @@ def _score(scoring, folds, extractor, layer, X, y, plan) -> tuple[float, float]:
 
 def cancelled(source: Source) -> dict[str, Any]:
     """Return the record of a source that was not done when fit was interrupted."""
-    return _without_score(source, CANCELLED)
+    return _without_score(source, "cancelled", _INTERRUPTED)
 
 
 def _failure(source: Source, error: Exception) -> dict[str, Any]:
-    return _without_score(source, _text(error))
+    return _without_score(source, "failed", _text(error))
 
 
-def _without_score(source: Source, reason: str) -> dict[str, Any]:
+def _without_score(source: Source, status: str, reason: str) -> dict[str, Any]:
     return {
         "candidate": source.name,
         "extractor": source.name,
         "layer": None,
-        "status": "failed",
+        "status": status,
         "error": reason,
     }
 

@@ -24,7 +24,6 @@ from sklearn_transrate.model_selection._candidates import (
     make_sources,
 )
 from sklearn_transrate.model_selection._evaluate import (
-    CANCELLED,
     Evaluation,
     cancelled,
     evaluate_source,
@@ -132,7 +131,7 @@ default="transrate"
     Notes
     -----
     Ctrl-C leaves `results_` with the candidates that were done, and the others as
-    failed, and no winner; the KeyboardInterrupt goes on to the caller.
+    cancelled, and no winner; the KeyboardInterrupt goes on to the caller.
 
     Of candidates that tie to nine digits, the first listed wins. Cost: one pass of
     every extractor over the samples, whatever the number of layers and metrics, and
@@ -393,8 +392,7 @@ default="transrate"
             vars(self).pop(name, None)
         records = [record for e in evaluations for record in e.records]
         for record in records:
-            has_failed = record["status"] == "failed" and record["error"] != CANCELLED
-            if has_failed and not isinstance(self.error_score, str):
+            if record["status"] == "failed" and not isinstance(self.error_score, str):
                 for scoring in scorings:
                     record[f"score_{scoring.name}"] = float(self.error_score)
         self.results_ = TransferResults.from_records(

@@ -14,6 +14,7 @@ import numpy as np
 
 __all__ = [
     "COUNTS",
+    "STATUSES",
     "TIMES",
     "as_gain",
     "bound_columns",
@@ -30,6 +31,8 @@ NAMES = ("candidate", "extractor", "layer")
 COUNTS = ("n_samples", "n_features")
 TIMES = ("fit_time", "transform_time", "score_time")
 OUTCOME = ("status", "error")
+# From good to unknown. Ctrl-C cancels what was not done.
+STATUSES = ("ok", "failed", "cancelled")
 
 
 def metric_columns(metric: str) -> tuple[str, str, str]:
@@ -179,7 +182,7 @@ def merge_records(
     for new in later:
         old = rows.get(new["candidate"], {})
         merged = old | new
-        if old.get("status") == "ok" and new["status"] == "failed":
+        if old.get("status") == "ok" and new["status"] != "ok":
             merged |= old
         rows[new["candidate"]] = merged
     return [
@@ -283,9 +286,9 @@ def _statuses(statuses, errors):
     given = zip(statuses, errors, strict=True)
     filled = [s or ("failed" if error else "ok") for s, error in given]
     for row, status in enumerate(filled):
-        if status not in ("ok", "failed"):
+        if status not in STATUSES:
             raise ValueError(
-                f"A status is 'ok' or 'failed', but row {row} has {status!r}."
+                f"A status is one of {STATUSES}, but row {row} has {status!r}."
             )
     return filled
 

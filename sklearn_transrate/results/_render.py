@@ -21,7 +21,12 @@ from sklearn_transrate._lib.text import (
     pad,
     shorten,
 )
-from sklearn_transrate.results._columns import TIMES, bound_columns, metric_columns
+from sklearn_transrate.results._columns import (
+    STATUSES,
+    TIMES,
+    bound_columns,
+    metric_columns,
+)
 
 if TYPE_CHECKING:
     from sklearn_transrate.results._table import TransferResults
@@ -55,10 +60,13 @@ class _Rows(NamedTuple):
 
 
 def headline(results: TransferResults) -> str:
-    """One line: how many candidates, how many failed, and which is best."""
-    n_failed = int((results["status"] == "failed").sum())
+    """One line: how many candidates, how many without a result, and which is best."""
+    counts = [int((results["status"] == status).sum()) for status in STATUSES[1:]]
+    ended = [
+        f"{n} {status}" for n, status in zip(counts, STATUSES[1:], strict=True) if n
+    ]
     text = f"{type(results).__name__}: {_plural(len(results), 'candidate')}"
-    text += f" ({n_failed} failed)" if n_failed else ""
+    text += f" ({', '.join(ended)})" if ended else ""
     text += f", {_plural(len(results.metrics), 'metric')}"
     metric = one_line(results.metrics[0])
     scores = results[metric_columns(results.metrics[0])[0]]
@@ -130,7 +138,7 @@ def html_table(
         f"... {count} more{what}"
         for count, what in (
             (rows.n_scored_hidden, ""),
-            (rows.n_failed_hidden, " failed"),
+            (rows.n_failed_hidden, f" {_ended_how(rows)}"),
         )
         if count
     ]
@@ -152,7 +160,7 @@ def _select_rows(results, max_rows):
     ordered = results.sort()
     scores = [ordered[metric_columns(metric)[0]] for metric in ordered.metrics]
     # With some score a failed candidate keeps its place; its status tells the rest.
-    hopeless = (ordered["status"] == "failed") & np.isnan(scores).all(axis=0)
+    hopeless = (ordered["status"] != "ok") & np.isnan(scores).all(axis=0)
     scored, failed = ordered[~hopeless], ordered[hopeless]
     if max_rows is None:
         return _Rows(scored, failed, 0, 0)
@@ -193,7 +201,7 @@ def _full_columns(results, rows):
         )
         for top, end in zip(*parts, strict=True)
     ]
-    if (results["status"] == "failed").any():
+    if (results["status"] != "ok").any():
         cells = _status_cells(rows.scored) + _status_cells(rows.failed)
         columns.append(_Column("status", "status", cells, False))
     return columns
@@ -277,7 +285,7 @@ def _reason(error):
 
 
 def _failure_lines(rows):
-    partly = rows.scored[rows.scored["status"] == "failed"]
+    partly = rows.scored[rows.scored["status"] != "ok"]
     lines = [
         shorten(
             f"  {shorten(one_line(name), NAME_WIDTH, middle=True)}: {reason}", WIDTH
@@ -288,8 +296,14 @@ def _failure_lines(rows):
         )
     ]
     if rows.n_failed_hidden:
-        lines.append(f"  ... {rows.n_failed_hidden} more failed")
-    return ["", "failed:", *lines] if lines else []
+        lines.append(f"  ... {rows.n_failed_hidden} more {_ended_how(rows)}")
+    return ["", f"{_ended_how(rows)}:", *lines] if lines else []
+
+
+def _ended_how(rows) -> str:
+    """The word for rows without a result: failed, cancelled, or both."""
+    seen = {*rows.scored["status"], *rows.failed["status"]}
+    return " or ".join(status for status in STATUSES[1:] if status in seen)
 
 
 def _cells(columns):

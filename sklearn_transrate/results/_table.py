@@ -16,6 +16,7 @@ from sklearn_transrate._lib.text import nearest_names
 from sklearn_transrate.exceptions import UnknownMetricError
 from sklearn_transrate.results import _files, _render
 from sklearn_transrate.results._columns import (
+    STATUSES,
     as_gain,
     bound_columns,
     find_metrics,
@@ -57,8 +58,8 @@ class TransferResults(ComparingMixin, ExchangeMixin):
         metric are required. Also known are ``extractor``, ``layer`` (None where the
         extractor has no layers), ``std_error_<metric>``, ``rank_<metric>``,
         ``n_samples``, ``n_features``, ``fit_time``, ``transform_time``,
-        ``score_time`` (seconds), ``status`` (``"ok"`` or ``"failed"``) and
-        ``error``. Those left out are filled: numbers with nan, texts with nothing,
+        ``score_time`` (seconds), ``status`` (``"ok"``, ``"failed"``, or ``"cancelled"``
+        where Ctrl-C came first) and ``error``. Those left out are filled: numbers with nan, texts with nothing,
         ranks from the scores. ``rank_low_<metric>`` and ``rank_high_<metric>``,
         between which a candidate's rank lies with 95 % confidence, are there where
         `shared_errors` are, or are given. Further columns stay, behind these.
@@ -264,13 +265,13 @@ class TransferResults(ComparingMixin, ExchangeMixin):
         Returns
         -------
         ordered : TransferResults
-            Candidates without a score come last, and failed ones behind the others
-            of them. Otherwise tied candidates keep their order.
+            Candidates without a score come last, and of them failed and cancelled
+            ones behind the others. Otherwise tied candidates keep their order.
         """
         score, rank = self._score_and_rank(metric)
         unknown = np.isnan(score)
-        failed = unknown & (self._columns["status"] == "failed")
-        return self._take(np.lexsort((rank, failed, unknown)))
+        ended = unknown * [STATUSES.index(s) for s in self._columns["status"]]
+        return self._take(np.lexsort((rank, ended, unknown)))
 
     def top(self, k: int, metric: str | None = None) -> TransferResults:
         """The best rows, best first.

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -131,7 +132,7 @@ def interrupted():
 def test_what_was_done_before_is_ranked(interrupted):
     results = interrupted.results_
     expected = TransferSelector([("powers", Powers())]).fit(X, y).results_
-    assert results["status"].tolist() == ["ok", "ok", "failed", "failed"]
+    assert results["status"].tolist() == ["ok", "ok", "cancelled", "cancelled"]
     np.testing.assert_array_equal(
         results["score_transrate"][:2], expected["score_transrate"]
     )
@@ -151,6 +152,15 @@ def test_an_interrupted_selector_has_no_winner_of_an_earlier_fit(interrupted):
     with pytest.raises(AttributeError, match="fit was interrupted"):
         interrupted.transform(X)
     assert not hasattr(interrupted, "best_name_")
+
+
+def test_what_was_cancelled_is_told_from_what_failed(interrupted):
+    text = str(interrupted.results_)
+    assert "4 candidates (2 cancelled)" in text
+    assert text.splitlines()[-2:] == [
+        f"  {name}: KeyboardInterrupt: fit was interrupted before this was done"
+        for name in ("stuck", "pca")
+    ]
 
 
 def test_an_interrupted_selector_can_be_fitted_again(interrupted):
@@ -174,24 +184,30 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal of POSIX")
-def test_ctrl_c_leaves_what_was_done():
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_ctrl_c_leaves_what_was_done(n_jobs):
     root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT.format(n_jobs=1)],
+        [sys.executable, "-c", SCRIPT.format(n_jobs=n_jobs)],
         cwd=root,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
+    told = set()
     try:
         for line in process.stderr:
-            if "slow: runs" in line:
+            told |= {word for word in ("slow: runs", "quick: ok") if word in line}
+            if len(told) == 2:
                 break
-        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)  # for another process to hand over what it has done
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
         out, _ = process.communicate(timeout=20)
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     table, best = out.splitlines()
-    assert table == "quick / first;quick / second;slow;ok;ok;failed"
+    assert table == "quick / first;quick / second;slow;ok;ok;cancelled"
     assert best in Powers.layers_

@@ -39,7 +39,7 @@ def tables(draw):
     columns["score_transrate"] = column(numbers)
     columns["n_samples"], columns["n_features"] = column(counts), column(counts)
     columns["score_time"] = column(numbers)
-    columns["status"] = column(st.sampled_from(["ok", "failed"]))
+    columns["status"] = column(st.sampled_from(["ok", "failed", "cancelled"]))
     columns["error"] = column(texts)
     columns["size, in MB"] = column(numbers)
     columns["family"] = column(texts)

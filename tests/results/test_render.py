@@ -136,6 +136,39 @@ def test_failures_have_the_room_that_successes_leave():
     assert "reason 17" in text
 
 
+def test_cancelled_candidates_are_told_from_failed_ones():
+    results = TransferResults(
+        {
+            "candidate": ["late", "bad", "good"],
+            "score_x": [None, None, 1.0],
+            "status": ["cancelled", "failed", "ok"],
+            "error": ["KeyboardInterrupt: stopped", "ValueError: no", ""],
+        }
+    )
+    lines = str(results).splitlines()
+    assert lines[0].startswith(
+        "TransferResults: 3 candidates (1 failed, 1 cancelled), 1 metric; best 'good'"
+    )
+    assert lines[-3:] == [
+        "failed or cancelled:",
+        "  bad: ValueError: no",
+        "  late: KeyboardInterrupt: stopped",
+    ]
+    assert results.sort()["candidate"].tolist() == ["good", "bad", "late"]
+
+
+def test_a_result_counts_more_than_a_later_interruption():
+    done = TransferResults.from_records(
+        [{"candidate": "a", "score_x": 2.0, "status": "ok"}], metrics=["x"]
+    )
+    late = TransferResults.from_records(
+        [{"candidate": "a", "status": "cancelled", "error": "stopped"}], metrics=["x"]
+    )
+    merged = done.merge(late)
+    assert merged["status"].tolist() == ["ok"]
+    assert merged["score_x"].tolist() == [2.0]
+
+
 def test_a_failed_candidate_with_a_score_stays_in_its_place():
     results = TransferResults(
         {

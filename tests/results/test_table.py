@@ -41,7 +41,7 @@ def results():
 @st.composite
 def runs(draw):
     names = draw(st.lists(st.sampled_from("abcdef"), unique=True))
-    states = st.sampled_from(["ok", "failed"])
+    states = st.sampled_from(["ok", "failed", "cancelled"])
     return TransferResults.from_records(
         [
             {
