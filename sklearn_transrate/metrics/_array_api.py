@@ -20,7 +20,7 @@ from sklearn_transrate._lib.labels import encode_labels
 from sklearn_transrate._lib.validation import check_targets, refuse_swapped
 from sklearn_transrate.metrics._coding_rate import distortion
 from sklearn_transrate.metrics._transrate_kernels import Distortion, Rates
-from sklearn_transrate.metrics._transrate_options import class_weights
+from sklearn_transrate.metrics._transrate_options import class_weights, is_share
 from sklearn_transrate.statistics._by_class import checked_weights
 
 __all__ = [
@@ -133,12 +133,7 @@ def _total_rate(grouped: GroupedRows, gram, distort: Distortion):
 
 def transrate_on_device(metric, grouped: GroupedRows) -> float:
     """TransRate in the forms that have one covariance a class, or a pooled one."""
-    if metric.estimate != "plug_in" or metric.projection is not None:
-        raise ValueError(
-            "TransRate of arrays on a device expected estimate='plug_in' and no "
-            f"projection, got {metric.estimate!r} and {metric.projection!r}. Pass "
-            "NumPy arrays for these."
-        )
+    _refuse_forms_without_kernel(metric)
     if metric.row_norm is not None:
         grouped.unit_rows()
     xp = grouped.xp
@@ -161,6 +156,23 @@ def transrate_on_device(metric, grouped: GroupedRows) -> float:
     n_features = grouped.rows.shape[1]
     combined = Rates(total, rates, eps, rank)
     return metric._combined(combined, weights, counts, n_features).score
+
+
+def _refuse_forms_without_kernel(metric) -> None:
+    if metric._is_left_out("classification"):
+        raise ValueError(
+            "TransRate of arrays on a device expected the plug-in, got the form out of "
+            "sample. Pass NumPy arrays, or a form such as estimate='plug_in'."
+        )
+    used = {name: getattr(metric, name) for name in ("projection", "correction")}
+    used = {name: value for name, value in used.items() if value is not None}
+    if is_share(metric.covariance):
+        used["covariance"] = metric.covariance
+    if used:
+        raise ValueError(
+            "TransRate of arrays on a device expected neither projection, correction "
+            f"nor a share of the pooled covariance, got {used}. Pass NumPy arrays."
+        )
 
 
 def coding_rate_on_device(xp, X: Any, eps, assume_centered: bool) -> float:

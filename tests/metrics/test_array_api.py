@@ -31,8 +31,9 @@ pytest.importorskip("array_api_compat", reason="needs array-api-compat")
 AGREEMENT = 1e-9
 SINGLE_PRECISION = 1e-4
 SHAPES = [(90, 6), (20, 40), (45, 15)]
+RELATIVE = {"estimate": "plug_in"}
 FORMS = {
-    "default": {},
+    "relative": RELATIVE,
     "listing": {"eps": 1e-4, "class_weight": "uniform", "normalize": None},
     "definition": {"eps": 1e-2, "normalize": None},
     "by width": {"normalize": "n_features", "eps": 0.1, "eps_unit": "trace"},
@@ -136,17 +137,19 @@ def test_coding_rate_is_the_same(to_library, params, shape, request):
 
 def test_labels_may_be_names_or_on_the_device(to_library):
     X, y = features(60, 5)
-    expected = transrate_score(X, y)
+    expected = transrate_score(X, y, **RELATIVE)
     names = np.array(["ant", "bee", "cat"])[y]
     for labels in (names, names.tolist(), to_library(y), y.tolist()):
-        score = transrate_score(to_library(X), labels)
+        score = transrate_score(to_library(X), labels, **RELATIVE)
         assert score == pytest.approx(expected, rel=AGREEMENT)
 
 
 def test_single_precision_stays_single(to_library):
     X, y = features(90, 6)
-    score = transrate_score(to_library(X.astype(np.float32)), y)
-    assert score == pytest.approx(transrate_score(X, y), rel=SINGLE_PRECISION)
+    score = transrate_score(to_library(X.astype(np.float32)), y, **RELATIVE)
+    assert score == pytest.approx(
+        transrate_score(X, y, **RELATIVE), rel=SINGLE_PRECISION
+    )
 
 
 def test_whole_numbers_are_features_too(to_library):
@@ -158,15 +161,15 @@ def test_whole_numbers_are_features_too(to_library):
 
 def test_classes_are_put_through_in_blocks(to_library, monkeypatch):
     X, y = features(90, 6)
-    expected = transrate_score(X, y)
+    expected = transrate_score(X, y, **RELATIVE)
     monkeypatch.setattr(array_api, "BLOCK_NUMBERS", 1)
-    score = transrate_score(to_library(X), y)
+    score = transrate_score(to_library(X), y, **RELATIVE)
     assert score == pytest.approx(expected, rel=AGREEMENT)
 
 
 def test_constant_features_score_zero(to_library):
     X, y = np.ones((6, 3)), [0, 0, 0, 1, 1, 1]
-    assert transrate_score(to_library(X), y) == 0.0
+    assert transrate_score(to_library(X), y, **RELATIVE) == 0.0
     assert transrate_score(to_library(X), y, covariance="pooled") == 0.0
     assert transrate_score(to_library(X), y, eps=1.0) == 0.0
     assert h_score(to_library(X), y) == 0.0
@@ -214,11 +217,21 @@ def test_parameters_are_checked_on_devices_too(to_library):
         coding_rate(to_library(X), eps=-1.0)
 
 
-@pytest.mark.parametrize("form", ["projected", "predictive"])
-def test_forms_without_a_device_kernel_say_so(to_library, form):
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"projection": "between"},
+        {"covariance": 0.5},
+        {"covariance": "pooled", "correction": "analytic"},
+        {"correction": "permutation"},
+    ],
+    ids=str,
+)
+def test_forms_without_a_device_kernel_say_so(to_library, params):
     X, y = features(20, 4)
-    with pytest.raises(ValueError, match="Pass NumPy arrays for these"):
-        TransRate.from_form(form).score(to_library(X), y)
+    with pytest.raises(ValueError, match="Pass NumPy arrays"):
+        TransRate(**params).score(to_library(X), y)
 
 
 def test_values_as_targets_are_refused_on_devices(to_library):
@@ -240,7 +253,9 @@ def test_main_memory_is_numpys_unless_scikit_learn_dispatches(to_library, monkey
     monkeypatch.undo()
     X, y = features(20, 4)
     assert device_namespace(to_library(X), purpose="A test") is None
-    assert transrate_score(to_library(X), y) == transrate_score(X, y)
+    assert transrate_score(to_library(X), y, **RELATIVE) == transrate_score(
+        X, y, **RELATIVE
+    )
 
 
 def test_other_devices_are_computed_on_without_being_asked(monkeypatch):
@@ -251,8 +266,8 @@ def test_other_devices_are_computed_on_without_being_asked(monkeypatch):
     )
     X, y = features(30, 4)
     elsewhere = strict.asarray(X, device=strict.Device("device1"))
-    score = transrate_score(elsewhere, y)
-    assert score == pytest.approx(transrate_score(X, y), rel=AGREEMENT)
+    score = transrate_score(elsewhere, y, **RELATIVE)
+    assert score == pytest.approx(transrate_score(X, y, **RELATIVE), rel=AGREEMENT)
 
 
 def test_the_missing_package_is_named(monkeypatch, to_library):
