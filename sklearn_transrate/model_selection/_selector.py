@@ -6,22 +6,24 @@ import warnings
 from collections.abc import Mapping
 
 import numpy as np
-from sklearn import get_config
 from sklearn.base import clone
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
 from sklearn_transrate._lib.labels import encode_labels, labels_to_array
-from sklearn_transrate._lib.sklearn_compat import _safe_indexing, with_callbacks
+from sklearn_transrate._lib.sklearn_compat import with_callbacks
 from sklearn_transrate._lib.validation import check_targets
 from sklearn_transrate.exceptions import CandidateFailedWarning
 from sklearn_transrate.model_selection._base import BaseTransferSelector
 from sklearn_transrate.model_selection._candidates import (
-    Source,
     check_extractors,
     make_sources,
+)
+from sklearn_transrate.model_selection._competition import (
+    CompetitionMixin,
+    read_only,
+    take,
 )
 from sklearn_transrate.model_selection._evaluate import (
     Evaluation,
@@ -31,17 +33,15 @@ from sklearn_transrate.model_selection._evaluate import (
 from sklearn_transrate.model_selection._plan import choose_rows, is_labels, make_plan
 from sklearn_transrate.model_selection._progress import Progress, count_batches
 from sklearn_transrate.model_selection._provenance import describe_run
-from sklearn_transrate.model_selection._scoring import Scoring, resolve_scoring
+from sklearn_transrate.model_selection._scoring import resolve_scoring
 from sklearn_transrate.model_selection._stability import warn_if_unstable
 from sklearn_transrate.model_selection._units import shared
 from sklearn_transrate.results import TransferResults
 
 __all__ = ["TransferSelector", "make_transfer_selector"]
 
-_WINNER = ("best_estimator_", "best_index_", "best_layer_", "best_name_", "best_score_")
 
-
-class TransferSelector(BaseTransferSelector):
+class TransferSelector(CompetitionMixin, BaseTransferSelector):
     """Choose the feature extractor, and its layer, that transfers best.
 
     Scores the features that every candidate makes of the same labelled samples, and
@@ -251,7 +251,7 @@ default="transrate"
         rng = check_random_state(self.random_state)
         rows = choose_rows(y, self.max_samples, rng)
         X_scored, y_scored, weight = (
-            part if rows is None or part is None else _take(part, rows)
+            part if rows is None or part is None else take(part, rows)
             for part in (X, y, weight)
         )
         plan = make_plan(
@@ -273,7 +273,7 @@ default="transrate"
         try:
             done.update(
                 self._evaluate(
-                    sources, _read_only(X_scored), y_scored, plan, routed, root
+                    sources, read_only(X_scored), y_scored, plan, routed, root
                 )
             )
         except KeyboardInterrupt as interrupt:
@@ -295,48 +295,6 @@ default="transrate"
             features = self._become_best(X, y, rows, sources, evaluations, routed)
         root.call_on_fit_task_end(estimator=self, X=X, y=y)
         return features
-
-    def _decisive(self, scorings: list[Scoring]) -> Scoring:
-        if not isinstance(self.refit, str):
-            return scorings[0]
-        for scoring in scorings:
-            if scoring.name == self.refit:
-                return scoring
-        raise ValueError(
-            f"Expected 'refit' to be one of {[s.name for s in scorings]}, got "
-            f"{self.refit!r}."
-        )
-
-    def _route(self, params, X, scorings):
-        """Return each child's metadata, and the metrics' sample weight."""
-        weight = params.get("sample_weight")
-        if get_config()["enable_metadata_routing"]:
-            routed = process_routing(self, "fit", **params) if params else {}
-            asked = [
-                routed.get(f"scoring_{s.name}", {}).get("score", {}) for s in scorings
-            ]
-            # Statistics are shared, so one metric's request is every metric's.
-            weight = next((a["sample_weight"] for a in asked if a), None)
-        else:
-            routed = {}
-            unknown = set(params) - {"sample_weight"}
-            if unknown:
-                raise TypeError(
-                    f"Expected only 'sample_weight' without metadata routing, got "
-                    f"{sorted(unknown)}. Enable it with "
-                    "sklearn.set_config(enable_metadata_routing=True)."
-                )
-        if weight is not None:
-            weight = _check_sample_weight(
-                weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-        return routed, weight
-
-    def _pass_output_on(self, sources: list[Source]) -> None:
-        chosen = getattr(self, "_sklearn_output_config", None)
-        for source in sources if chosen else ():
-            if hasattr(source.extractor, "set_output") and not source.is_pretrained:
-                source.extractor.set_output(**chosen)
 
     def _evaluate(self, sources, X, y, plan, routed, root):
         """Yield the number of each source and what came of it, as they finish."""
@@ -388,8 +346,7 @@ default="transrate"
                 )
 
     def _collect(self, sources, evaluations, scorings, y) -> None:
-        for name in _WINNER:  # Of an earlier table.
-            vars(self).pop(name, None)
+        self._forget_winner()
         records = [record for e in evaluations for record in e.records]
         for record in records:
             if record["status"] == "failed" and not isinstance(self.error_score, str):
@@ -418,23 +375,6 @@ default="transrate"
         if is_labels(y):
             self.classes_ = labels_to_array(encode_labels(y)[0])
 
-    def _choose(self, decisive: Scoring) -> None:
-        if callable(self.refit):
-            index = int(self.refit(self.results_))
-            if not 0 <= index < len(self.results_):
-                raise IndexError(
-                    f"Expected 'refit' to return the index of one of "
-                    f"{len(self.results_)} candidates, got {index}."
-                )
-        else:
-            index = self.results_.best_index(decisive.name)
-        best = self.results_[index]
-        self.best_index_ = index
-        self.best_name_ = best["extractor"]
-        self.best_layer_ = best["layer"]
-        self.best_score_ = best[f"score_{decisive.name}"]
-        self.scorer_ = decisive.metric or decisive.consumer
-
     def _become_best(self, X, y, rows, sources, evaluations, routed):
         """Set the winner, fitted to all rows; return its features if they are known."""
         names = [source.name for source in sources]
@@ -445,7 +385,7 @@ default="transrate"
         if (resumed or rows is not None) and not source.is_pretrained:
             extractor = clone(source.extractor)
             fit_params = routed.get(source.name, {}).get("fit", {})
-            extractor.fit(_read_only(X), y, **fit_params)
+            extractor.fit(read_only(X), y, **fit_params)
             features = None
         elif resumed:
             extractor = source.extractor.fit(X, y)
@@ -491,21 +431,6 @@ def make_transfer_selector(*extractors, **params) -> TransferSelector:
         for i, name in enumerate(names)
     ]
     return TransferSelector(list(zip(unique, extractors, strict=True)), **params)
-
-
-def _take(part, rows):
-    """Return some rows, also of inputs by name."""
-    if isinstance(part, Mapping) and not hasattr(part, "shape"):
-        return {name: _safe_indexing(values, rows) for name, values in part.items()}
-    return _safe_indexing(part, rows)
-
-
-def _read_only(X):
-    """Make candidates that work in place copy, so that each sees the same inputs."""
-    if isinstance(X, np.ndarray) and X.flags.writeable:
-        X = X.view()
-        X.flags.writeable = False
-    return X
 
 
 def _evaluate_one(selector, number, source, X, y, plan, fit_params, context):
