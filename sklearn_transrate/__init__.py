@@ -15,12 +15,17 @@ from sklearn_transrate.metrics import (
     make_transfer_scorer,
     transrate_score,
 )
-from sklearn_transrate.model_selection import TransferSelector, make_transfer_selector
+from sklearn_transrate.model_selection import (
+    HalvingTransferSelector,
+    TransferSelector,
+    make_transfer_selector,
+)
 from sklearn_transrate.results import TransferResults
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "HalvingTransferSelector",
     "TransRate",
     "TransRateScorer",
     "TransferMetric",

@@ -14,6 +14,7 @@ __all__ = [
     "critical_values",
     "difference_errors",
     "rank_bounds",
+    "root_of_covariance",
     "t_ratios",
 ]
 
@@ -100,7 +101,7 @@ def critical_values(
         return np.full(n, stats.t.isf(level, freedom))
     rng = np.random.default_rng(seed)
     n_draws = int(np.clip(DRAW_BUDGET / n**2, FEWEST_DRAWS, MOST_DRAWS))
-    draws = rng.standard_normal((n_draws, n)) @ _root(covariance).T
+    draws = rng.standard_normal((n_draws, n)) @ root_of_covariance(covariance).T
     draws /= np.sqrt(rng.chisquare(freedom, (n_draws, 1)) / freedom)
     errors = difference_errors(covariance)
     scale = np.divide(1.0, errors, out=np.zeros_like(errors), where=errors > 0)
@@ -112,7 +113,7 @@ def critical_values(
     return critical
 
 
-def _root(covariance: np.ndarray) -> np.ndarray:
+def root_of_covariance(covariance: np.ndarray) -> np.ndarray:
     """Return R with ``R @ R.T`` equal to the covariance; unknown ones count as 0."""
     known = np.where(np.isnan(covariance), 0.0, covariance)
     values, vectors = np.linalg.eigh(known)

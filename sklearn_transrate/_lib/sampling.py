@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["resolve_n_samples", "stratified_subset"]
+__all__ = ["nested_order", "resolve_n_samples", "stratified_subset"]
 
 
 def resolve_n_samples(max_samples, n_samples: int) -> int:
@@ -73,3 +73,28 @@ def stratified_subset(
     return np.sort(
         np.concatenate([order[s : s + t] for s, t in zip(starts, take, strict=True)])
     )
+
+
+def nested_order(codes: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """Order rows so that however many are taken first, each class has its share.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_samples,)
+        Class numbers.
+    rng : RandomState
+        Source of randomness. The rows of a class come in random order.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_samples,)
+        All row numbers. Of any number of them taken from the front, each class has
+        what is proportionate, to less than one row.
+    """
+    shuffled = rng.permutation(len(codes))
+    shuffled = shuffled[np.argsort(codes[shuffled], kind="stable")]
+    sizes = np.bincount(codes)
+    places = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    offsets = rng.uniform(size=len(sizes))
+    moments = (places + np.repeat(offsets, sizes)) / np.repeat(sizes, sizes)
+    return shuffled[np.argsort(moments, kind="stable")]

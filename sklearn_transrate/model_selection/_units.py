@@ -22,7 +22,17 @@ from sklearn_transrate.statistics import Statistic
 from sklearn_transrate.statistics._blocks import StatisticBlocks, number_blocks
 from sklearn_transrate.uncertainty import Jackknife
 
-__all__ = ["STD_ERRORS", "Keeper", "Values", "make_keeper", "metric_key", "shared"]
+__all__ = [
+    "N_BLOCKS",
+    "STD_ERRORS",
+    "Keeper",
+    "KeptBlocks",
+    "KeptRows",
+    "Values",
+    "make_keeper",
+    "metric_key",
+    "shared",
+]
 
 STD_ERRORS = ("auto", "jackknife", None)
 # Memory that rows of one extractor's layers may take together.
@@ -42,14 +52,21 @@ class Keeper(Protocol):
     def values(self, statistics: Mapping[str | None, Sequence[Statistic]]) -> Values:
         """Return what every unit contributes, once all rows were seen."""
 
+    def half_score(self, layer, metric) -> float:
+        """Return the mean score of two halves of the rows seen; NaN if unknown."""
+
+    def forget(self, layer) -> None:
+        """Let go of a layer."""
+
 
 def make_keeper(plan, n_samples: int) -> Keeper | None:
     """Return what a plan asks for; None if nothing is to be kept."""
     metrics = [s.metric for s in plan.scorings if s.metric is not None]
     if plan.std_error == "jackknife" and metrics:
-        return _Blocks(metrics, plan.required, n_samples)
+        numbers = number_blocks(n_samples, N_BLOCKS, np.random.RandomState(0))
+        return KeptBlocks(metrics, plan.required, numbers)
     closed = [metric for metric in metrics if metric._has_influence]
-    return _Rows(closed) if plan.std_error == "auto" and closed else None
+    return KeptRows(closed) if plan.std_error == "auto" and closed else None
 
 
 def metric_key(metric) -> str:
@@ -61,7 +78,7 @@ def metric_key(metric) -> str:
         return repr(made_of)
 
 
-class _Rows:
+class KeptRows:
     """Rows of each layer; the largest go where they do not fit."""
 
     def __init__(self, metrics) -> None:
@@ -86,13 +103,8 @@ class _Rows:
 
     def values(self, statistics) -> Values:
         values = {}
-        for layer, batches in self._kept.items():
-            X = _stacked(batches)
-            targets, weights = zip(*self._targets[layer], strict=True)
-            y, weights = np.concatenate(targets), _joined(weights)
-            if weights is not None and not weights.all():
-                seen = np.flatnonzero(weights)
-                X, y, weights = X[seen], y[seen], weights[seen]
+        for layer in self._kept:
+            X, y, weights = self._joined(layer)
             for metric in self.metrics:
                 found = _quietly(
                     metric._evaluate_by_row, statistics[layer], X, y, weights
@@ -101,14 +113,38 @@ class _Rows:
                     values[layer, metric_key(metric)] = found[1]
         return values
 
+    def half_score(self, layer, metric) -> float:
+        if layer not in self._kept:
+            return np.nan
+        X, y, weights = self._joined(layer)
+        task, scores = metric.resolve_task(y), []
+        for half in (slice(0, None, 2), slice(1, None, 2)):
+            weight = None if weights is None else weights[half]
+            found = _quietly(_score_rows, metric, X[half], y[half], weight, task)
+            scores.append(np.nan if found is None else found)
+        return float(np.mean(scores))
 
-class _Blocks:
+    def forget(self, layer) -> None:
+        self._kept.pop(layer, None)
+        self._targets.pop(layer, None)
+
+    def _joined(self, layer):
+        """Return rows, targets and weights of a layer, those of no weight left out."""
+        targets, weights = zip(*self._targets[layer], strict=True)
+        X, y = _stacked(self._kept[layer]), np.concatenate(targets)
+        weights = _concatenated(weights)
+        if weights is not None and not weights.all():
+            seen = np.flatnonzero(weights)
+            X, y, weights = X[seen], y[seen], weights[seen]
+        return X, y, weights
+
+
+class KeptBlocks:
     """Statistics of blocks of rows, the same ones for every candidate."""
 
-    def __init__(self, metrics, required, n_samples: int) -> None:
+    def __init__(self, metrics, required, numbers: np.ndarray) -> None:
         self.metrics, self._empty = metrics, dict(enumerate(required))
-        rng = np.random.RandomState(0)
-        self._numbers = number_blocks(n_samples, N_BLOCKS, rng)
+        self._numbers = numbers
         self._blocks: dict[str | None, StatisticBlocks] = {}
 
     def add(self, layer, Z, y, weight, rows: slice) -> None:
@@ -134,6 +170,20 @@ class _Blocks:
                     values[layer, key] = Jackknife(found.score, scores).values
         return values
 
+    def half_score(self, layer, metric) -> float:
+        scores = []
+        for half in self._blocks[layer].halves():
+            found = _quietly(metric.evaluate, half)
+            scores.append(np.nan if found is None else found.score)
+        return float(np.mean(scores))
+
+    def forget(self, layer) -> None:
+        self._blocks.pop(layer, None)
+
+
+def _score_rows(metric, X, y, weights, task) -> float:
+    return metric.evaluate(metric._summarise(X, y, weights, task)[0]).score
+
 
 def _quietly(function, *args):
     """Call a function; None where it fails, as the score itself will, with a reason."""
@@ -157,7 +207,7 @@ def _stacked(batches: list[Any]):
     return np.concatenate(batches)
 
 
-def _joined(weights: Sequence[np.ndarray | None]) -> np.ndarray | None:
+def _concatenated(weights: Sequence[np.ndarray | None]) -> np.ndarray | None:
     return None if weights[0] is None else np.concatenate(weights)
 
 

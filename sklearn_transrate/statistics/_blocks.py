@@ -109,6 +109,10 @@ class StatisticBlocks:
             yield _merge(before, after.pop())
             _absorb(before, block)
 
+    def halves(self) -> tuple[Filled, Filled]:
+        """Return the statistics of every other block, and of those between."""
+        return tuple(self._merged(range(start, len(self), 2)) for start in (0, 1))
+
     def bootstrap(self, n_resamples: int, rng) -> Iterator[Filled]:
         """Yield statistics of as many blocks as there are, drawn with replacement."""
         for _ in range(n_resamples):
