@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from scipy import sparse
 from sklearn import get_config
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import _check_sample_weight
@@ -90,6 +91,10 @@ def take(part, rows):
     """Return some rows, also of inputs by name."""
     if isinstance(part, Mapping) and not hasattr(part, "shape"):
         return {name: _safe_indexing(values, rows) for name, values in part.items()}
+    if sparse.issparse(part):
+        part = part.tocsr()  # not every format has rows
+    elif not hasattr(part, "__getitem__"):
+        part = np.asarray(part)
     return _safe_indexing(part, rows)
 
 

@@ -57,6 +57,8 @@ def round_sizes(n_first: int, n_samples: int, factor: float) -> list[int]:
     odds = n_first / max(n_samples - n_first, 0.5)
     while (share := odds / (1.0 + odds)) <= LAST_SHARE and n_first < n_samples:
         size = round(share * n_samples)
+        if size >= n_samples:
+            break
         if not sizes or size > sizes[-1]:
             sizes.append(size)
         odds *= factor

@@ -1,4 +1,4 @@
-"""scikit-learn's own checks on the selector, and those it keeps for itself."""
+"""scikit-learn's own checks on selectors, and those it keeps for itself."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_transrate import TransferSelector
+from sklearn_transrate import HalvingTransferSelector, TransferSelector
 
 VALIDATING = TransferSelector(
     [("pca", PCA(1)), ("map", Nystroem(n_components=1, random_state=0))]
 )
 TRANSPARENT = TransferSelector([("scaled", StandardScaler()), ("pca", PCA(1))])
+
+RACE = HalvingTransferSelector(
+    [("pca", PCA(1)), ("map", Nystroem(n_components=1, random_state=0))],
+    min_samples=8,
+    random_state=0,
+)
 
 # Checks that check_estimator leaves out and that hold for transformers.
 MORE_CHECKS = [
@@ -39,7 +45,7 @@ def expected_failures(selector):
 
 
 @parametrize_with_checks(
-    [VALIDATING, TRANSPARENT], expected_failed_checks=expected_failures
+    [VALIDATING, TRANSPARENT, RACE], expected_failed_checks=expected_failures
 )
 @pytest.mark.filterwarnings("ignore::sklearn_transrate.exceptions.TransRateWarning")
 def test_selector_passes_scikit_learns_checks(estimator, check):
@@ -48,9 +54,10 @@ def test_selector_passes_scikit_learns_checks(estimator, check):
 
 # These checks fit frames and transform arrays, which is worth a warning.
 @pytest.mark.filterwarnings("ignore:X .*feature names")
+@pytest.mark.parametrize("selector", [VALIDATING, RACE], ids=["all", "race"])
 @pytest.mark.parametrize("name", MORE_CHECKS)
-def test_selector_passes_the_checks_scikit_learn_keeps_for_itself(name):
+def test_selector_passes_the_checks_scikit_learn_keeps_for_itself(name, selector):
     check = getattr(estimator_checks, name, None)
     if check is None:
         pytest.skip("not in this version of scikit-learn")
-    check(type(VALIDATING).__name__, VALIDATING)
+    check(type(selector).__name__, selector)
