@@ -103,8 +103,8 @@ for form, found in curves.items():
 #
 # * With an **absolute** ``eps``, as in the paper, the same sweep moves layers of larger
 #   scale less than those of smaller scale, so the ranking follows the units.
-# * With **few samples a class** small distortions are worse than useless. To the plug-in
-#   they count directions, most of which small classes leave empty. Out of sample the
+# * With **few samples a class** small distortions are worse than useless. They make the
+#   plug-in count directions, most of which small classes leave empty. Out of sample the
 #   curves fall steeply, below zero even, and the default stays away from there.
 # * On the spectra that the authors of TransRate published, every share between 0.025
 #   and 1 ranks models about as well as any other; see :doc:`/transrate`.
