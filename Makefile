@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Small matrices on few cores: BLAS threads that spin cost more than they give.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: demo test test-long test-oldest test-frameworks test-cluster bench doc lint clean
+.PHONY: demo test test-long test-oldest test-frameworks test-cluster bench evidence doc lint clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -41,14 +41,14 @@ $(CLUSTER)/.installed: pyproject.toml
 demo: $(VENV)/.installed ## rank pretrained networks on real digits, then check the ranking
 	$(ONE_THREAD) $(BIN)/sklearn-transrate demo --plot demo.png
 
-test: $(VENV)/.installed lint ## all tests but the long ones
-	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 -m "not slow"
+test: $(VENV)/.installed lint ## all tests but the long ones, on the same examples every time
+	$(ONE_THREAD) HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n 2 -m "not slow"
 
-test-long: $(VENV)/.installed ## 10,000 examples a law, and the tests marked slow
+test-long: $(VENV)/.installed ## 2,000 examples a metric, 10,000 a law of statistics, and the slow tests
 	$(ONE_THREAD) HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 2
 
 test-oldest: $(OLDEST)/.installed ## the oldest supported versions
-	$(ONE_THREAD) $(OLDEST)/bin/python -m pytest -n 2 -m "not slow" tests
+	$(ONE_THREAD) HYPOTHESIS_PROFILE=ci $(OLDEST)/bin/python -m pytest -n 2 -m "not slow" tests
 
 test-frameworks: $(FRAMEWORKS)/.installed ## extractors on real models of every framework
 	$(ONE_THREAD) $(FRAMEWORKS)/bin/python -m pytest -n 2 tests/extractors tests/doc/test_examples.py
@@ -59,6 +59,9 @@ test-cluster: $(CLUSTER)/.installed ## several processes of dask and of ray, som
 
 bench: $(VENV)/.installed ## speed as ratios within one run, and memory; ten minutes
 	$(ONE_THREAD) $(BIN)/python -m tests.benchmarks --large --limit 540 --evidence doc
+
+evidence: $(VENV)/.installed ## tables of how well metrics choose, from the committed scores
+	$(ONE_THREAD) $(BIN)/python -m tests.benchmarks.evidence
 
 doc: $(VENV)/.doc ## pages with examples that ran, in doc/_build/html
 	$(ONE_THREAD) $(BIN)/python -m sphinx -b html -W --keep-going doc doc/_build/html

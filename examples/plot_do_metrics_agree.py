@@ -42,7 +42,7 @@ extractors = [
 
 metrics = [
     "transrate",
-    "transrate",
+    "transrate_relative",
     "logme",
     "shrunk_h_score",
     "ridge_loo",
@@ -104,5 +104,5 @@ for metric, tau in zip(metrics, display.agreement[-1], strict=False):
 # * With **classes that are no single clusters**, nearest neighbours part company with
 #   all metrics that are made of means and covariances.
 # * **Across models of very different width or scale**, the metrics that know no unit
-#   (LogME, H-score, TransRate with its default distortion) keep their meaning; others
-#   compare units.
+#   (LogME, H-score, TransRate without an absolute distortion) keep their meaning;
+#   others compare units.

@@ -189,7 +189,7 @@ styles = {
 }
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
 columns = {
-    "TransRate (predictive), nats": selector.results_["score_transrate"],
+    "TransRate, nats": selector.results_["score_transrate"],
     "accuracy of a linear head": np.array(accuracies),
 }
 for ax, (label, values) in zip(axes, columns.items(), strict=True):

@@ -89,9 +89,9 @@ from sklearn_transrate import TransferSelector
 from sklearn_transrate.extractors.sentence import SentenceTransformerExtractor
 
 encoder = SentenceTransformerExtractor(str(get_model_path()))
-selector = TransferSelector(
-    [("minilm", encoder)], scoring=["transrate", "logme"]
-).fit(texts, intents)
+selector = TransferSelector([("minilm", encoder)], scoring=["transrate", "logme"]).fit(
+    texts, intents
+)
 selector.results_
 
 # %%
@@ -120,9 +120,7 @@ new_features = all_layers(new_texts)
 accuracy = accuracies(texts, intents)
 scores = selector.results_["score_transrate"]
 for layer, score in zip(accuracy, scores, strict=True):
-    print(
-        f"{layer:18} transrate {score:.2f}  accuracy {accuracy[layer]:.2f}"
-    )
+    print(f"{layer:18} transrate {score:.2f}  accuracy {accuracy[layer]:.2f}")
 
 # %%
 # ``best_estimator_`` is the encoder at the layer that won. It runs the model no further
@@ -139,7 +137,7 @@ import matplotlib.pyplot as plt
 depths = range(len(accuracy))
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained", sharex=True)
 axes[0].plot(depths, scores, color="#0072B2", marker="o")
-axes[0].set(ylabel="TransRate (predictive), nats")
+axes[0].set(ylabel="TransRate, nats")
 axes[1].plot(depths, list(accuracy.values()), color="#D55E00", marker="s")
 axes[1].set(ylabel="accuracy on new ways to say it")
 names = [name.replace("hidden_states.", "") for name in accuracy]

@@ -22,7 +22,7 @@ X = rng.standard_normal((sizes[-1], n_features))
 y = rng.integers(n_classes, size=len(X))
 
 metrics = [
-    "transrate",
+    "transrate_relative",
     "h_score",
     "shrunk_h_score",
     "transrate",
@@ -64,7 +64,7 @@ def share(name, value):
 import matplotlib.pyplot as plt
 
 styles = {
-    "transrate": ("#0072B2", "o", "-"),
+    "transrate_relative": ("#0072B2", "o", "-"),
     "h_score": ("#D55E00", "s", "-"),
     "shrunk_h_score": ("#E69F00", "D", "--"),
     "transrate": ("#009E73", "^", ":"),
@@ -99,4 +99,4 @@ plt.show()
 #   labels shuffled, and compare only what is left above that.
 
 shuffled = rng.permutation(y[:400])
-print(score_all(X[:400], shuffled, ["transrate"]))
+print(score_all(X[:400], shuffled, ["transrate", "transrate_relative"]))

@@ -125,7 +125,7 @@ for row, value in zip(rows, accuracies, strict=True):
     ax.scatter(score, value, color=color, marker=marker, label=label)
     block = int(row["layer"].rpartition(".")[2]) + 1
     ax.annotate(f" {block}", (score, value), va="center", color=color)
-ax.set(xlabel="TransRate (predictive), nats", ylabel="accuracy of a linear head")
+ax.set(xlabel="TransRate, nats", ylabel="accuracy of a linear head")
 ax.legend(title="network; numbers are blocks")
 ax.spines[["top", "right"]].set_visible(False)
 plt.show()

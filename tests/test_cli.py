@@ -14,6 +14,8 @@ import pytest
 
 import sklearn_transrate
 from sklearn_transrate import cli, demo
+from sklearn_transrate.cli import _messages
+from sklearn_transrate.cli._options import repeat_options
 from sklearn_transrate.results import TransferResults
 
 SMALL = {"sources": ["digits", "random"], "models": [], "n_copies": 1, "n_epochs": 2}
@@ -136,7 +138,7 @@ def test_installed_program_is_this_function():
 def test_only_metrics_take_several_values(given, meant):
     if given[-1:] == ["c"]:
         meant = [*meant, "--metric", "c"]
-    assert cli._repeat_options(given) == meant
+    assert repeat_options(given) == meant
 
 
 # -- the demonstration -----------------------------------------------------------------
@@ -207,7 +209,7 @@ def test_progress_in_a_terminal_is_a_bar(monkeypatch):
     pytest.importorskip("rich")
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    with cli._progress() as progress:
+    with _messages.show_progress() as progress:
         progress("pretraining", 0, 3)
         progress("pretraining", 3, 3)
     assert "pretraining" in terminal.getvalue()
@@ -218,7 +220,7 @@ def test_progress_without_rich_is_lines(monkeypatch):
     monkeypatch.setitem(sys.modules, "rich.progress", None)
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    with cli._progress() as progress:
+    with _messages.show_progress() as progress:
         for done in range(4):
             progress("ranking", done, 3)
     first, last = terminal.getvalue().splitlines()
@@ -228,8 +230,8 @@ def test_progress_without_rich_is_lines(monkeypatch):
 
 def test_long_stages_tell_of_themselves(monkeypatch, capsys):
     clock = iter(range(0, 100, 2))
-    monkeypatch.setattr(cli.time, "perf_counter", lambda: next(clock))
-    show = cli._plain_progress()
+    monkeypatch.setattr(_messages.time, "perf_counter", lambda: next(clock))
+    show = _messages.plain_progress()
     for done in range(8):
         show("pretraining", done, 7)
     assert capsys.readouterr().err.splitlines() == [

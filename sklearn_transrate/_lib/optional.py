@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from sklearn_transrate.exceptions import MissingDependencyError
-
 __all__ = ["import_optional"]
 
 
@@ -38,6 +36,9 @@ def import_optional(name: str, *, extra: str, purpose: str) -> ModuleType:
         top = name.partition(".")[0]
         if error.name is None or error.name.partition(".")[0] != top:
             raise  # The package is there; something that it needs is not.
+        # Only now, so that the help of the command line need not wait for scikit-learn.
+        from sklearn_transrate.exceptions import MissingDependencyError
+
         raise MissingDependencyError(
             f"{purpose} needs {top}. Install it with: "
             f"pip install 'sklearn-transrate[{extra}]'."

@@ -18,9 +18,14 @@ from sklearn_transrate._lib.array_api import (
 )
 from sklearn_transrate._lib.labels import encode_labels
 from sklearn_transrate._lib.validation import check_targets, refuse_swapped
+from sklearn_transrate.metrics._array_api_left_out import left_out_on_device
 from sklearn_transrate.metrics._coding_rate import distortion
 from sklearn_transrate.metrics._transrate_kernels import Distortion, Rates
-from sklearn_transrate.metrics._transrate_options import class_weights, is_share
+from sklearn_transrate.metrics._transrate_options import (
+    check_plug_in_unused,
+    class_weights,
+    is_share,
+)
 from sklearn_transrate.statistics._by_class import checked_weights
 
 __all__ = [
@@ -132,7 +137,13 @@ def _total_rate(grouped: GroupedRows, gram, distort: Distortion):
 
 
 def transrate_on_device(metric, grouped: GroupedRows) -> float:
-    """TransRate in the forms that have one covariance a class, or a pooled one."""
+    """TransRate out of sample, or with one covariance a class, or a pooled one."""
+    if metric._is_left_out("classification"):
+        check_plug_in_unused(metric)
+        fixed = None
+        if metric.eps != "auto":
+            fixed = distortion(metric.eps, "absolute", np.empty((0, 0)), 1.0)
+        return left_out_on_device(grouped, fixed, metric.max_samples)
     _refuse_forms_without_kernel(metric)
     if metric.row_norm is not None:
         grouped.unit_rows()
@@ -159,11 +170,6 @@ def transrate_on_device(metric, grouped: GroupedRows) -> float:
 
 
 def _refuse_forms_without_kernel(metric) -> None:
-    if metric._is_left_out("classification"):
-        raise ValueError(
-            "TransRate of arrays on a device expected the plug-in, got the form out of "
-            "sample. Pass NumPy arrays, or a form such as estimate='plug_in'."
-        )
     used = {name: getattr(metric, name) for name in ("projection", "correction")}
     used = {name: value for name, value in used.items() if value is not None}
     if is_share(metric.covariance):

@@ -359,7 +359,7 @@ class TransRateScorer(TransferScorer):
     >>> X, y = load_iris(return_X_y=True)
     >>> pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
     >>> round(TransRateScorer()(pipeline, X, y), 4)  # of the scaled features
-    0.0734
+    1.0452
     """
 
     __name__ = "transrate"

@@ -241,7 +241,7 @@ class TransRate(FormsMixin, EpsCurveMixin, DeviceScoreMixin, TransferMetric):
     >>> for start in range(0, len(X), 256):
     ...     _ = metric.partial_fit(X[start : start + 256], y[start : start + 256])
     >>> round(metric.score_, 4)
-    2.1
+    2.1379
     >>> metric.parts_["rank"]
     61
     """

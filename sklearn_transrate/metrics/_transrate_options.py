@@ -15,6 +15,7 @@ __all__ = [
     "check_left_out",
     "check_options",
     "check_parameters",
+    "check_plug_in_unused",
     "class_weights",
     "is_share",
 ]
@@ -98,6 +99,16 @@ def _check_share(metric) -> None:
 
 def check_left_out(metric, moments) -> None:
     """Raise if parameters or labels make no sense out of sample."""
+    check_plug_in_unused(metric)
+    if not isinstance(moments, ClassMoments):
+        raise ValueError(
+            "estimate='leave_one_out' expected class labels. Use 'plug_in' for "
+            "indicators and values."
+        )
+
+
+def check_plug_in_unused(metric) -> None:
+    """Raise if parameters of the plug-in are set, which make no sense out of sample."""
     used = {
         name: getattr(metric, name)
         for name in ("class_weight", "row_norm", "projection", "eps_unit", "correction")
@@ -107,11 +118,6 @@ def check_left_out(metric, moments) -> None:
         raise ValueError(
             f"estimate='leave_one_out' expected nothing that describes the plug-in, "
             f"got {used}. Leave it out, or use estimate='plug_in'."
-        )
-    if not isinstance(moments, ClassMoments):
-        raise ValueError(
-            "estimate='leave_one_out' expected class labels. Use 'plug_in' for "
-            "indicators and values."
         )
 
 

@@ -15,6 +15,7 @@ from sklearn_transrate._lib.labels import encode_labels
 from sklearn_transrate.statistics import ClassMoments, RowSample
 
 __all__ = [
+    "best_information",
     "class_factors",
     "class_numbers",
     "predictive_curve",
@@ -59,15 +60,35 @@ def predictive_information(
     samples, rank = _samples_on_axes(moments, rows)
     if eps is not None:
         return samples.gains([eps])[0], eps, rank
-    grid = GRID * (moments.total_trace() / moments.total_weight / rank)
-    gains = samples.gains(grid)
+    unit = moments.total_trace() / moments.total_weight / rank
+    return *best_information(samples.gains, unit), rank
+
+
+def best_information(gains_at, unit: float) -> tuple[np.ndarray, float]:
+    """Gains by class at the distortion that codes best, and that distortion.
+
+    Parameters
+    ----------
+    gains_at : callable
+        Gains by distortion and class, of a sequence of distortions.
+    unit : float
+        Mean non-zero eigenvalue of the features' covariance.
+
+    Returns
+    -------
+    gains : ndarray of shape (n_classes,)
+    eps : float
+        Infinite where no finite distortion gains anything.
+    """
+    grid = GRID * unit
+    gains = gains_at(grid)
     best = grid[gains.sum(axis=1).argmax()]
     grid = np.concatenate([grid, [best / HALF_STEP, best * HALF_STEP]])
-    gains = np.concatenate([gains, samples.gains(grid[-2:])])
+    gains = np.concatenate([gains, gains_at(grid[-2:])])
     winner = gains.sum(axis=1).argmax()
     if gains[winner].sum() <= 0:  # the limit of coarse coding: nothing is claimed
-        return np.zeros(len(moments.counts)), np.inf, rank
-    return gains[winner], float(grid[winner]), rank
+        return np.zeros(gains.shape[1]), np.inf
+    return gains[winner], float(grid[winner])
 
 
 def predictive_curve(

@@ -120,8 +120,7 @@ def make_plan(
         splits = list(cv.split(X, y))
     store = None
     if selector.memory is not None and all(s.metric is not None for s in scorings):
-        kinds = [(type(statistic).__name__, statistic.config) for statistic in required]
-        made_of = (X, y, weight, splits, kinds, selector.batch_size, dict(routed))
+        made_of = (X, y, weight, splits, selector.batch_size, dict(routed))
         store = StatisticsStore(selector.memory, made_of)
     return Plan(
         scorings,

@@ -1,99 +1,122 @@
-"""The table of the documentation, whatever happens while it is made."""
+"""That the committed tables follow from the committed scores."""
 
 from __future__ import annotations
 
 import csv
-import time
 
+import numpy as np
 import pytest
 
-from tests.benchmarks import __main__ as command
-from tests.benchmarks.attempt import attempt
-from tests.benchmarks.claims import Claim, at_least, at_most
-from tests.benchmarks.evidence import LIMIT, evidence_rows, write_evidence
-from tests.benchmarks.settings import Settings
-
-QUIET = Settings(quiet=True)
-SHAPE = (100, 20, 3)
-
-
-def claims(settings=QUIET):
-    yield Claim("score", "listing", SHAPE, 21.0, bound=at_least(20), ours=0.5, other=9)
-    yield Claim("score", LIMIT, SHAPE, 1.6, bound=at_most(1.5), ours=0.5, other=0.3)
-    yield Claim("other", "one shot", (50, 20, 3), 1.25, ours=0.5, other=0.4, peak=812.3)
-    yield Claim("a curve", shape=SHAPE, ours=0.25, series="time, n", at=100)
-    yield Claim("a curve", shape=SHAPE, ours=0.5, series="time, n", at=200)
-    yield Claim("a file", shape=SHAPE, value=90.0, unit="MB", peak=90.0)
+from tests.benchmarks.evidence import (
+    FOLDER,
+    GROUPS,
+    agreement,
+    choose_form,
+    forms_table,
+    main,
+    official_table,
+    statistics_table,
+    zoo_table,
+)
+from tests.benchmarks.official import spectra_folder
+from tests.benchmarks.shared import SHARED
+from tests.benchmarks.zoo_scores import FACTS, contenders, read_scores, write_scores
 
 
-def test_the_limit_stands_beside_the_reference():
-    first, second, *_, last = evidence_rows(claims())
-    assert first == {
-        "what": "score",
-        "n": "100",
-        "d": "20",
-        "K": "3",
-        "ours (s)": "0.5",
-        "against": "listing",
-        "reference (s)": "9",
-        "ratio": "21x",
-        "limit (s)": "0.3",
-        "times the limit": "1.6x",
-        "peak (MB)": "",
-        "required": "≥ 20x; ≤ 1.5x",
-        "met": "NO",
-    }
-    assert second["peak (MB)"] == "812"
-    assert second["limit (s)"] == second["met"] == ""
-    assert (last["ratio"], last["peak (MB)"]) == ("", "90")
+@pytest.fixture(scope="module")
+def rows():
+    return read_scores(FOLDER / "zoo_scores.csv")
 
 
-def test_a_limit_without_a_reference_has_a_row_of_its_own():
-    (row,) = evidence_rows([Claim("score", LIMIT, SHAPE, 1.2, ours=0.5, other=0.4)])
-    assert (row["ratio"], row["times the limit"]) == ("", "1.2x")
+def committed(name):
+    with (FOLDER / name).open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
 
 
-def test_table_and_pictures_are_written(tmp_path):
-    pytest.importorskip("matplotlib")
-    write_evidence(tmp_path, claims(), "a machine", "a command")
-    with (tmp_path / "evidence" / "benchmarks.csv").open() as file:
-        assert list(csv.DictReader(file)) == evidence_rows(claims())
-    made_by = (tmp_path / "evidence" / "benchmarks.txt").read_text()
-    assert made_by == "a command\na machine\n"
-    assert [p.name for p in (tmp_path / "images").iterdir()] == [
-        "benchmarks_growth.png"
+def printed(table):
+    return [
+        [
+            cell
+            if isinstance(cell, str)
+            else str(cell)
+            if isinstance(cell, int)
+            else f"{cell:.2f}"
+            if np.isfinite(cell)
+            else ""
+            for cell in row
+        ]
+        for row in table
     ]
 
 
-def failing(settings):
-    yield Claim("score", value=1.0)
-    raise MemoryError("no room\nfor 3 GB")
+def test_tables_are_those_of_the_scores(rows):
+    zoo = committed("zoo.csv")
+    without_seconds = [row[:-1] for row in printed(zoo_table(rows, {}))]
+    assert [row[:-1] for row in zoo] == without_seconds
+    assert committed("zoo_statistics.csv") == printed(statistics_table(rows))
+    assert committed("forms.csv") == printed(forms_table(rows))
 
 
-def test_a_failure_is_a_line_after_what_was_measured():
-    first, last = attempt("big", failing, QUIET)
-    assert first.what == "score"
-    assert (last.what, last.against) == ("big", "failed: MemoryError: for 3 GB")
-    assert last.ok is False
+def test_every_contender_was_scored(rows):
+    assert set(rows[0]) == {*FACTS, *contenders()}
+    for name in ("transrate", "logme", "n_features"):
+        assert all(row[name] is not None for row in rows)
 
 
-def test_what_takes_too_long_is_cut_short():
-    past = time.monotonic() - 1.0
-    (line,) = attempt("all", claims, QUIET, past)
-    assert line.against == "not begun: time is up"
-    clock = iter([0.0, 0.0, 2.0])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tests.benchmarks.attempt.time.monotonic", lambda: next(clock))
-        found = list(attempt("all", claims, QUIET, deadline=1.0))
-    assert len(found) == 3
-    assert found[-1].against == "cut short: time is up"
+def test_the_default_is_what_the_others_would_choose(rows):
+    means = {
+        form: {
+            group: np.nanmean(list(values.values()))
+            for group, values in agreement(rows, form).items()
+        }
+        for form in ("transrate", "transrate_listing", "transrate_relative")
+    }
+    assert {choose_form(means, group) for group in GROUPS} == {"transrate"}
 
 
-def test_the_command_goes_on_after_a_failure(tmp_path, monkeypatch, capsys):
-    chosen = {"first": failing, "second": claims}
-    monkeypatch.setattr(command, "BENCHMARKS", chosen)
-    assert command.main(["--quiet", "--evidence", str(tmp_path)]) == 1
-    text = (tmp_path / "evidence" / "benchmarks.csv").read_text()
-    assert "first,,,,,failed: MemoryError: for 3 GB" in text
-    assert "listing" in text
-    assert "failed" in capsys.readouterr().out
+def test_a_form_is_chosen_without_the_group_it_is_judged_on():
+    means = {"a": {"x": 1.0, "y": 0.0}, "b": {"x": 0.0, "y": 0.5}}
+    assert choose_form(means, None) == "a"
+    assert choose_form(means, "x") == "b"
+
+
+def test_agreement_is_of_one_data_set_at_a_time():
+    rows = [
+        {
+            "track": "text-models",
+            "dataset": dataset,
+            "candidate": str(k),
+            "linear": k / 10,
+            "ft": None,
+            "score": sign * k,
+        }
+        for dataset, sign in (("up", 1), ("down", -1))
+        for k in range(6)
+    ]
+    found = agreement(rows, "score", "Kendall")["text models"]
+    assert found == {("text-models", "up"): 1.0, ("text-models", "down"): -1.0}
+    lost = agreement(rows, "score", "accuracy lost")["text models"]
+    assert lost[("text-models", "down")] == pytest.approx(0.5)
+
+
+def test_scores_can_be_added_to(tmp_path):
+    path = tmp_path / "scores.csv"
+    facts = {"track": "t", "dataset": "d", "candidate": "c", "linear": 0.5}
+    write_scores([{**facts, "ft": None, "depth": None, "one": 1.25}], path)
+    write_scores([{**facts, "ft": None, "depth": 3, "two": np.nan}], path)
+    assert read_scores(path) == [
+        {**facts, "ft": None, "depth": 3.0, "one": 1.25, "two": None}
+    ]
+
+
+@pytest.mark.skipif(
+    spectra_folder() is None, reason=f"needs the published spectra in ${SHARED}/golden"
+)
+def test_published_experiments_are_as_committed():
+    assert committed("official.csv") == printed(official_table())
+
+
+def test_scores_cannot_be_made_without_the_networks(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv(SHARED, str(tmp_path))
+    assert main(["--score"]) == 1
+    assert "not here" in capsys.readouterr().err

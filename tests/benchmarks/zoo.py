@@ -11,22 +11,31 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import weightedtau
 
-from sklearn_transrate.metrics import get_metric, get_metric_names
+from sklearn_transrate.metrics import TransferMetric, get_metric, get_metric_names
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.shared import SHARED, shared_folder
 from tests.benchmarks.tables import Table
 
-__all__ = ["Agreement", "agreements", "zoo_folder", "zoo_table"]
+__all__ = [
+    "Agreement",
+    "agreements",
+    "score_candidate",
+    "zoo_folder",
+    "zoo_table",
+    "zoo_truth",
+]
 
 # Rankings of fewer candidates say nothing.
 FEWEST = 4
+# Of one data set, whose features are kept while metrics take turns.
+MOST_CANDIDATES = 32
 
 
 class Agreement(NamedTuple):
@@ -47,6 +56,21 @@ class Agreement(NamedTuple):
 def zoo_folder() -> Path | None:
     """Return where the zoo lies, or None."""
     return shared_folder("zoo")
+
+
+def zoo_truth() -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+    """Return what each candidate reached: facts by track, data set and candidate."""
+    return json.loads((zoo_folder() / "truth.json").read_text(encoding="utf-8"))
+
+
+def score_candidate(
+    metric: TransferMetric, track: str, dataset: str, candidate: str
+) -> float | None:
+    """Return a metric's score of one candidate, or None where it has none."""
+    try:
+        return _score(metric, zoo_folder() / track / dataset / f"{candidate}.npz")
+    except ValueError:  # the other metrics are still worth their table
+        return None
 
 
 def agreements(
@@ -71,7 +95,7 @@ def agreements(
         For each metric, data set and kind of truth.
     """
     settings = settings or Settings(quiet=True)
-    truth = json.loads((zoo_folder() / "truth.json").read_text(encoding="utf-8"))
+    truth = zoo_truth()
     metrics = list(metrics or get_metric_names())
     for track in tracks or truth:
         for dataset, candidates in truth[track].items():
@@ -123,7 +147,7 @@ def _compare(metric, track, dataset, candidates, settings) -> Iterator[Agreement
     for name in candidates:
         path = zoo_folder() / track / dataset / f"{name}.npz"
         try:
-            score = _score(metric, path)
+            score = _score(get_metric(metric), path)
         except ValueError as error:  # the other metrics are still worth their table
             settings.tell(f"{metric} of {path.stem}: {error}")
             continue
@@ -149,10 +173,9 @@ def _weighted_kendall(scores, accuracies) -> float:
     return float(weightedtau(scores, accuracies)[0])
 
 
-def _score(name: str, path: Path) -> float | None:
+def _score(metric: TransferMetric, path: Path) -> float | None:
     """Return a metric's score of one candidate, or None where it has no input."""
     features, labels, probabilities = _load(path)
-    metric = get_metric(name)
     kinds = {statistic.inputs for statistic in metric.required_statistics().values()}
     if kinds == {"features"}:
         X = features
@@ -167,7 +190,7 @@ def _score(name: str, path: Path) -> float | None:
         return metric.score(X, labels)
 
 
-@cache
+@lru_cache(maxsize=MOST_CANDIDATES)
 def _load(path: Path):
     with np.load(path) as arrays:
         probabilities = None

@@ -33,6 +33,8 @@ SINGLE_PRECISION = 1e-4
 SHAPES = [(90, 6), (20, 40), (45, 15)]
 RELATIVE = {"estimate": "plug_in"}
 FORMS = {
+    "out of sample": {},
+    "out of sample, one distortion": {"eps": 0.3, "estimate": "leave_one_out"},
     "relative": RELATIVE,
     "listing": {"eps": 1e-4, "class_weight": "uniform", "normalize": None},
     "definition": {"eps": 1e-2, "normalize": None},
@@ -220,7 +222,6 @@ def test_parameters_are_checked_on_devices_too(to_library):
 @pytest.mark.parametrize(
     "params",
     [
-        {},
         {"projection": "between"},
         {"covariance": 0.5},
         {"covariance": "pooled", "correction": "analytic"},

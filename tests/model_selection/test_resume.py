@@ -18,7 +18,7 @@ from sklearn.decomposition import PCA
 
 from sklearn_transrate import TransferSelector
 from sklearn_transrate.exceptions import TransRateWarning
-from sklearn_transrate.extractors import PrecomputedFeatures
+from sklearn_transrate.extractors import FeatureExtractor, PrecomputedFeatures
 from sklearn_transrate.metrics import TransRate
 
 X, y = load_iris(return_X_y=True)
@@ -82,7 +82,7 @@ def test_other_data_or_parameters_are_other_work(tmp_path):
     for rows, labels, params in (
         (X + 1.0, y, {}),
         (X, (y + 1) % 3, {}),
-        (X, y, {"scoring": "logme"}),
+        (X, y, {"scoring": "parc"}),
         (X, y, {"max_samples": 90, "random_state": 0}),
         (X, y, {"cv": 3}),
     ):
@@ -96,6 +96,97 @@ def test_metrics_that_read_the_same_statistics_share_them(tmp_path):
     Recorded.passes = []
     ranked(tmp_path, scoring="transrate").fit(X, y)
     assert Recorded.passes == []
+
+
+def test_metrics_that_need_more_are_passes_of_their_own_and_lose_nothing(tmp_path):
+    ranked(tmp_path, scoring="h_score").fit(X, y)
+    Recorded.passes = []
+    both = ranked(tmp_path, scoring=["h_score", "parc"]).fit(X, y).results_
+    assert Recorded.passes == [1, 2, 3]
+    for scoring in ("h_score", "parc", ["parc", "h_score"]):
+        again = ranked(tmp_path, scoring=scoring).fit(X, y).results_
+        for column in again.metrics:
+            np.testing.assert_array_equal(
+                again[f"score_{column}"], both[f"score_{column}"]
+            )
+    assert Recorded.passes == [1, 2, 3]
+
+
+# -- layers --------------------------------------------------------------------
+
+
+class Powers(FeatureExtractor):
+    """Layers that write down in which pass they were computed."""
+
+    layers_ = ["one", "two", "three"]
+    passes: list = []
+
+    def __init__(self, layers="all", batch_size=200):
+        self.layers = layers
+        self.batch_size = batch_size
+
+    def fit(self, X, y=None):
+        return self
+
+    def _forward(self, X_batch, layers):
+        Powers.passes.append(list(layers))
+        return {name: X_batch ** (1 + self.layers_.index(name)) for name in layers}
+
+
+def ranked_layers(memory, layers="all", **params):
+    Powers.passes = []
+    candidates = [("powers", Powers(layers))]
+    return TransferSelector(candidates, memory=memory, **params).fit(X, y)
+
+
+def test_only_layers_that_are_not_saved_are_run(tmp_path):
+    ranked_layers(tmp_path, ["two"])
+    assert Powers.passes == [["two"]]
+    selector = ranked_layers(tmp_path)
+    assert Powers.passes == [["one", "three"]]
+    whole = ranked_layers(None).results_
+    assert selector.results_["layer"].tolist() == Powers.layers_
+    for column in ("score_transrate", "std_error_transrate", "n_features"):
+        np.testing.assert_allclose(selector.results_[column], whole[column], rtol=1e-6)
+    found, wanted = (
+        table.compare("powers / one", "powers / two").std_error
+        for table in (selector.results_, whole)
+    )
+    assert found == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.parametrize("layers", ["all", "last", ["three", "one"], 1, "t*"])
+def test_no_pass_is_made_for_layers_that_are_saved(tmp_path, layers):
+    ranked_layers(tmp_path)
+    ranked_layers(tmp_path, layers)
+    assert Powers.passes == []
+    selector = ranked_layers(tmp_path, layers)
+    assert Powers.passes == []
+    Z = selector.transform(X)
+    np.testing.assert_array_equal(
+        Z, X ** (1 + Powers.layers_.index(selector.best_layer_))
+    )
+
+
+def test_a_layer_whose_file_is_broken_is_run_alone(tmp_path):
+    ranked_layers(tmp_path, ["one"])
+    (known,) = (path for path in tmp_path.iterdir() if path.stat().st_size > 2000)
+    ranked_layers(tmp_path)
+    known.write_bytes(b"half of it")
+    with pytest.warns(TransRateWarning, match="'powers / one' is computed again"):
+        ranked_layers(tmp_path)
+    assert Powers.passes == [["one"]]
+
+
+def test_a_metric_that_needs_more_is_a_pass_for_all_layers(tmp_path):
+    ranked_layers(tmp_path, scoring="h_score")
+    ranked_layers(tmp_path, scoring=["h_score", "parc"])
+    assert Powers.passes == [Powers.layers_]
+    ranked_layers(tmp_path, ["two"], scoring="parc")
+    assert Powers.passes == []
+
+
+# -- files ---------------------------------------------------------------------
 
 
 def test_a_truncated_file_is_computed_again_with_a_warning(tmp_path):
@@ -204,7 +295,8 @@ def test_stored_features_that_change_are_other_work(tmp_path):
         )
         scores.append(selector.fit(rows, y).best_score_)
     assert scores[0] == scores[1] != scores[2]
-    assert len(list((tmp_path / "kept").iterdir())) == 2
+    # For either, a file of its layer, and one that says which layers it has.
+    assert len(list((tmp_path / "kept").iterdir())) == 4
 
 
 # -- killed by the system ------------------------------------------------------

@@ -16,11 +16,11 @@ D = 16
 DRAW = gaussian_classes(D, 4)
 METRICS = {
     "default": TransRate(),
+    "relative": TransRate.from_form("relative"),
     "listing": TransRate.from_form("listing"),
     "pooled": TransRate(covariance="pooled"),
     "protocol": TransRate.from_form("protocol", eps=0.01),
     "projected": TransRate(projection="between"),
-    "predictive": TransRate.from_form("predictive"),
     "h_score": HScore(),
     "shrunk_h_score": HScore(shrinkage="ledoit_wolf"),
     "logme": LogME(),
@@ -30,17 +30,17 @@ METRICS = {
 ENOUGH = {8: (0.7, 1.3, 0.75, 0.82), 50: (0.8, 1.25, 0.8, 0.87)}
 # Below eight samples a feature the form decides.
 FEW = {
-    ("default", 0.5): (0.6, 0.95),
-    ("default", 1): (0.75, 1.1),
-    ("default", 2): (0.9, 1.3),
-    ("default", 4): (0.9, 1.25),
+    ("relative", 0.5): (0.6, 0.95),
+    ("relative", 1): (0.75, 1.1),
+    ("relative", 2): (0.9, 1.3),
+    ("relative", 4): (0.9, 1.25),
     ("listing", 1): (0.0, 0.2),
     ("pooled", 0.5): (0.35, 0.65),
     ("pooled", 4): (0.7, 1.0),
     ("protocol", 2): (1.0, 1.45),
     ("projected", 1): (1.3, 2.3),
-    ("predictive", 1): (1.5, 3.5),
-    ("predictive", 4): (0.6, 0.95),
+    ("default", 1): (1.5, 3.5),
+    ("default", 4): (0.6, 0.95),
     ("h_score", 0.5): (0.0, 0.05),
     ("h_score", 4): (0.65, 1.0),
     ("shrunk_h_score", 1): (1.2, 2.2),
