@@ -177,9 +177,9 @@ default="transrate"
     >>> selector.best_name_
     'pca32'
     >>> selector.n_resources_, selector.n_candidates_
-    ([100, 270], [5, 2])
+    ([100, 270, 623], [5, 2, 2])
     >>> round(selector.pass_share_, 2)
-    0.09
+    0.17
     """
 
     def __init__(

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from tests.benchmarks import (
     growth,
     memory,
+    racing,
     speed,
     startup,
     streaming,
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, Callable[[Settings], Iterable[Claim]]] = {
     "logme": speed.logme_speed,
     "h_score": speed.h_score_speed,
     "torch_layers": torch_layers.torch_layers,
+    "racing": racing.racing,
 }
 TABLES: dict[str, Callable[[Settings], Table]] = {"zoo": zoo.zoo_table}
 
