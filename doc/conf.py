@@ -29,6 +29,7 @@ nitpicky = False
 
 autodoc_default_options = {"show-inheritance": True}
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 
 _examples = runnable(Path(__file__).parents[1] / "examples")
@@ -62,6 +63,8 @@ html_sidebars = {
     for page in (
         "quickstart",
         "choosing",
+        "evidence",
+        "benchmarks",
         "transrate",
         "extending/*",
         "developers/*",

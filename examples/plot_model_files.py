@@ -12,6 +12,8 @@ The files are made here, from one network of scikit-learn. With models of your o
 first half of this page is not needed: pass the path of the file.
 """
 
+# sphinx_gallery_thumbnail_path = "images/plot_model_files.png"
+
 # %%
 # A network that tells the digits 0 to 4 apart. The task is to tell 5 to 9 apart.
 

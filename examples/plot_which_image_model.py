@@ -12,6 +12,8 @@ The networks are trained here, in seconds, on images of the digits 0 to 4. The t
 to tell 5 to 9 apart, from 400 labelled images.
 """
 
+# sphinx_gallery_thumbnail_path = "images/plot_which_image_model.png"
+
 # %%
 
 from itertools import pairwise

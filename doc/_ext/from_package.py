@@ -73,6 +73,13 @@ def skip_scikit_learn(app, what, name, obj, skip, options) -> bool | None:
     return True if str(getattr(obj, "__module__", "")).startswith("sklearn.") else None
 
 
+def hide_private_bases(app, name, obj, options, bases: list) -> None:
+    """Leave out the classes that only divide a long class among files."""
+    own = [base for base in bases if base.__module__.startswith("sklearn_transrate.")]
+    hidden = {base for base in own if base.__name__ not in package_text.full_names()}
+    bases[:] = [base for base in bases if base not in hidden] or [object]
+
+
 def escape_types(app, what, name, obj, options, lines: list[str]) -> None:
     """Take types such as ``shape (n_features_in_,)``, and sizes as |z|, literally."""
     for i, line in enumerate(lines):
@@ -92,6 +99,7 @@ def setup(app: Sphinx) -> dict:
     app.add_directive("from-package", FromPackage)
     app.connect("builder-inited", write_api_pages, priority=BEFORE_OTHERS)
     app.connect("autodoc-process-docstring", escape_types, priority=BEFORE_OTHERS)
+    app.connect("autodoc-process-bases", hide_private_bases)
     app.connect("autodoc-skip-member", skip_scikit_learn)
     app.connect("missing-reference", resolve_short_name)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

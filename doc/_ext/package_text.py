@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sklearn_transrate import extractors
 from sklearn_transrate.metrics import get_metric, get_metric_names
+from sklearn_transrate.statistics import RowSample
 
 __all__ = [
     "PUBLIC_MODULES",
@@ -61,9 +62,15 @@ def full_names() -> dict[str, str]:
 
 
 def api_index() -> str:
-    """Return the tree of the modules' pages."""
-    entries = "\n".join(f"   generated/{module}" for module in sorted(PUBLIC_MODULES))
-    return f".. toctree::\n   :maxdepth: 1\n\n{entries}"
+    """Return the modules, each with what it says of itself, and their tree."""
+    rows, entries = [["Module", "What it holds"]], []
+    for module in sorted(PUBLIC_MODULES):
+        said = inspect.getdoc(import_module(module)).partition("\n")[0]
+        rows.append([f":doc:`{module} <generated/{module}>`", said])
+        short = module.removeprefix("sklearn_transrate.")
+        entries.append(f"   {short} <generated/{module}>")
+    tree = ".. toctree::\n   :hidden:\n   :maxdepth: 1\n\n" + "\n".join(entries)
+    return f"{_list_table(rows)}\n\n{tree}"
 
 
 def api_page(module: str) -> str:
@@ -138,13 +145,22 @@ def metric_facts(name: str) -> str:
         "Between": f"{_number(low)} and {_number(high)}",
         "Unchanged by": ", ".join(sorted(metric.invariances)) or "nothing but order",
         "Keeps": ", ".join(f"``{_specification(each)}``" for each in required),
-        "Looks at a row": "once"
-        if metric.n_passes == 1
-        else f"{metric.n_passes} times",
+        "Looks at a row": _looks(metric),
         "Sparse X": "yes" if metric.accepts_sparse else "no",
         "Predicts": metric_predicts(name),
     }
     return "\n".join(f":{key}: {value}" for key, value in facts.items())
+
+
+def _looks(metric) -> str:
+    if metric.n_passes > 1:
+        return f"{metric.n_passes} times"
+    kept = [
+        statistic.config["max_samples"]
+        for statistic in metric.required_statistics().values()
+        if isinstance(statistic, RowSample)
+    ]
+    return f"once, and again at {kept[0]:,} at most" if any(kept) else "once"
 
 
 def metric_predicts(name: str) -> str:

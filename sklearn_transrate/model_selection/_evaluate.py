@@ -40,6 +40,8 @@ class Evaluation:
     values : dict
         By candidate and name of a scoring, one value for each row, or block of rows,
         whose mean is the score.
+    labels : ndarray or None
+        Of the rows, where they came with the batches of a stream.
     """
 
     records: list[dict[str, Any]]
@@ -48,6 +50,7 @@ class Evaluation:
     error: Exception | None = None
     nearby: dict[str, tuple[float, float] | None] = field(default_factory=dict)
     values: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
+    labels: np.ndarray | None = None
 
 
 def evaluate_source(
@@ -60,7 +63,7 @@ def evaluate_source(
     source : Source
         A named extractor, owned by this call.
     X, y
-        Inputs and checked labels.
+        Inputs and checked labels; or a `LabelledStream`, and None.
     plan : Plan
         What to do.
     fit_params : mapping of method name to dict, default=None
@@ -94,7 +97,9 @@ def evaluate_source(
         for scoring in plan.scorings
         if (found := _own_values(done, layer, scoring)) is not None
     }
-    return Evaluation(records, done.extractor, done.features, None, nearby, values)
+    return Evaluation(
+        records, done.extractor, done.features, None, nearby, values, done.labels
+    )
 
 
 def _own_values(done: Pass, layer, scoring) -> np.ndarray | None:
@@ -132,7 +137,7 @@ def _record(source, layer, done: Pass, X, y, plan: Plan) -> dict[str, Any]:
         **scores,
         "n_samples": sum(statistics[0].n_samples for statistics in folds.values())
         if named
-        else len(y),
+        else len(done.labels if y is None else y),
         "n_features": facts["width"],
         "fit_time": facts["fit_time"],
         "transform_time": facts["transform_time"],

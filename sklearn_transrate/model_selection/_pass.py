@@ -43,6 +43,8 @@ class Pass:
         What it made of the rows, where they were wanted and it has no layers.
     values : dict of {(layer, metric): ndarray}
         What every unit contributes to a score.
+    labels : ndarray or None
+        Of the rows in the order of the pass, where they came with the batches.
     """
 
     statistics: dict[str | None, dict[str, Statistic]] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class Pass:
     extractor: Any = None
     features: Any = None
     values: Values = field(default_factory=dict)
+    labels: np.ndarray | None = None
 
 
 def run_source(source: Source, X, y, plan: Plan, fit_params, context) -> Pass:
@@ -60,7 +63,7 @@ def run_source(source: Source, X, y, plan: Plan, fit_params, context) -> Pass:
     source : Source
         A named extractor, owned by this call.
     X, y
-        Inputs and checked labels.
+        Inputs and checked labels; or a `LabelledStream`, and None.
     plan : Plan
         What to do.
     fit_params : mapping of method name to dict
@@ -78,7 +81,7 @@ def run_source(source: Source, X, y, plan: Plan, fit_params, context) -> Pass:
     missing = None if shelf is None else shelf.missing(layers)
     done = Pass(extractor=extractor)
     if missing is None or missing:
-        keeper = make_keeper(plan, len(y))
+        keeper = make_keeper(plan, X.n_rows if y is None else len(y))
         if source.is_layered:
             done = _run_layers(source, extractor, X, y, plan, context, keeper, missing)
             for facts in done.facts.values():
@@ -160,6 +163,7 @@ def _run_layers(source, extractor, X, y, plan, context, keeper, only) -> Pass:
     options["batch_size"] = None if plan.batch_size == "auto" else plan.batch_size
     clock = {"spent": 0.0}
     widths: dict[str, int] = {}
+    seen: list[np.ndarray] = []
 
     def batches() -> Iterator[tuple]:
         position = 0
@@ -182,8 +186,11 @@ def _run_layers(source, extractor, X, y, plan, context, keeper, only) -> Pass:
                 context.advance(position)
             whole = plan.sample_weight
             weight = None if whole is None else whole[rows]
+            own = labels if y is None else y[rows]
+            if y is None:
+                seen.append(labels)
             for layer, Z in features.items() if keeper is not None else ():
-                keeper.add(layer, Z, y[rows], weight, rows)
+                keeper.add(layer, Z, own, weight, rows)
             yield (features, labels) if weight is None else (features, labels, weight)
 
     filled = accumulate(batches(), dict(enumerate(plan.required)))
@@ -192,7 +199,9 @@ def _run_layers(source, extractor, X, y, plan, context, keeper, only) -> Pass:
             f"Expected features from {source.name!r}, got no batch. Choose at least "
             "one layer and pass at least one sample."
         )
-    return Pass(_first_fold(filled), _facts(clock["spent"], widths), extractor)
+    done = Pass(_first_fold(filled), _facts(clock["spent"], widths), extractor)
+    done.labels = np.concatenate(seen) if seen else None
+    return done
 
 
 def _run_blocks(source, features, y, plan, extractor) -> Pass:

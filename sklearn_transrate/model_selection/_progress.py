@@ -16,15 +16,15 @@ __all__ = ["Progress", "count_batches"]
 _SECONDS_BETWEEN_LINES = 1.0
 
 
-def count_batches(source: Source, n_rows: int, batch_size: Any) -> int | None:
+def count_batches(source: Source, n_rows: int | None, batch_size: Any) -> int | None:
     """Return how many batches a candidate takes, as its callbacks want to know.
 
     Parameters
     ----------
     source : Source
         The candidate.
-    n_rows : int
-        Number of rows.
+    n_rows : int or None
+        Number of rows; None for streams, which have batches of their own.
     batch_size : int or "auto"
         What the selector asks for; "auto" leaves it to the extractor.
 
@@ -38,7 +38,7 @@ def count_batches(source: Source, n_rows: int, batch_size: Any) -> int | None:
         return 0
     own = getattr(source.extractor, "batch_size", None)
     size = batch_size if isinstance(batch_size, Integral) else own
-    is_known = isinstance(size, Integral) and size > 0
+    is_known = isinstance(size, Integral) and size > 0 and n_rows is not None
     return ceil(n_rows / size) if is_known else None
 
 
@@ -92,7 +92,8 @@ class Progress:
         now = time.monotonic()
         if now - self._told >= _SECONDS_BETWEEN_LINES:
             self._told = now
-            self._tell(2, f"{n_rows:,} of {len(self._y):,} rows")
+            of_all = "" if self._y is None else f" of {len(self._y):,}"
+            self._tell(2, f"{n_rows:,}{of_all} rows")
 
     def conclude(self, status: str) -> None:
         """Tell how it ended."""

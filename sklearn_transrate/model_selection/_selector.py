@@ -35,6 +35,12 @@ from sklearn_transrate.model_selection._progress import Progress, count_batches
 from sklearn_transrate.model_selection._provenance import describe_run
 from sklearn_transrate.model_selection._scoring import resolve_scoring
 from sklearn_transrate.model_selection._stability import warn_if_unstable
+from sklearn_transrate.model_selection._streams import (
+    as_stream,
+    check_stream,
+    is_dataset,
+    labels_of_passes,
+)
 from sklearn_transrate.model_selection._units import shared
 from sklearn_transrate.results import TransferResults
 
@@ -186,15 +192,18 @@ default="transrate"
     # -- fitting ---------------------------------------------------------------
 
     @with_callbacks
-    def fit(self, X, y, **params):
+    def fit(self, X, y=None, **params):
         """Score all candidates and become the best.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features), or any inputs
-            What the extractors take: arrays, frames, texts, images.
-        y : array-like of shape (n_samples,)
-            Target labels.
+        X : array-like of shape (n_samples, n_features), any inputs, or batches
+            What the extractors take: arrays, frames, texts, images. Layered extractors
+            also take batches: a ``DataLoader``, a list of pairs ``(X_batch, y_batch)``,
+            a function that returns an iterator of them, or, for a single extractor, a
+            generator.
+        y : array-like of shape (n_samples,), default=None
+            Target labels. None where the batches bring them.
         **params : dict
             Metadata for the candidates and the metric. Without metadata routing,
             only `sample_weight`, which goes to the metric.
@@ -207,15 +216,15 @@ default="transrate"
         return self
 
     @with_callbacks
-    def fit_transform(self, X, y, **params):
+    def fit_transform(self, X, y=None, **params):
         """Score all candidates and return the features of the best.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features), or any inputs
-            What the extractors take.
-        y : array-like of shape (n_samples,)
-            Target labels.
+        X : array-like of shape (n_samples, n_features), any inputs, or batches
+            What the extractors take; as in `fit`, but no generator.
+        y : array-like of shape (n_samples,), default=None
+            Target labels. None where the batches bring them.
         **params : dict
             As in `fit`.
 
@@ -229,12 +238,22 @@ default="transrate"
                 "Expected 'refit' to name what decides, got False: there is no winner "
                 "to transform with. Use fit, or refit=True."
             )
+        stream = as_stream(X, y, self.batch_size)
+        if stream is not None and stream.is_one_shot:
+            raise ValueError(
+                "Expected inputs that can be read twice, got a generator. Use fit, or "
+                "pass a list of batches or a function that returns a generator."
+            )
+        X = X if stream is None else stream
         features = self._fit(X, y, params, keep_features=True)
         return self.best_estimator_.transform(X) if features is None else features
 
     def _fit(self, X, y, params, *, keep_features):
         check_extractors(self.extractors)
         self._validate_names([name for name, _ in self.extractors])
+        stream = as_stream(X, y, self.batch_size)
+        if stream is not None:
+            return self._fit_stream(X, stream, params)
         if y is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but "
@@ -242,7 +261,7 @@ default="transrate"
             )
         is_named = isinstance(X, Mapping) and not hasattr(X, "shape")
         counted = next(iter(X.values()), ()) if is_named else X
-        if not is_named:
+        if not (is_named or is_dataset(X)):  # A dataset's items are no rows of numbers.
             validate_data(self, X, skip_check_array=True)
         y = check_targets(y, counted, name=type(self).__name__, multi_output=True)
         scorings = resolve_scoring(self.scoring)
@@ -266,21 +285,57 @@ default="transrate"
         )
         sources = make_sources(self.extractors)
         self._pass_output_on(sources)
+        scored = (read_only(X_scored), y_scored)
+        evaluations, y = self._compete(sources, scored, plan, routed, X, y)
+        if self.refit is not False:
+            return self._become_best(X, y, rows, sources, evaluations, routed)
+        return None
+
+    def _fit_stream(self, X, stream, params) -> None:
+        """Take batches as they come; every pass has the labels of its own rows."""
+        for name in ("n_features_in_", "feature_names_in_"):
+            vars(self).pop(name, None)
+        scorings = resolve_scoring(self.scoring)
+        if params.get("sample_weight") is not None and stream.y is None:
+            raise ValueError(
+                "Expected y beside a stream of batches with sample_weight, whose order "
+                "it says, got None."
+            )
+        routed, weight = self._route(params, stream.first_labels, scorings)
+        sources = make_sources(self.extractors)
+        check_stream(self, stream, scorings, sources)
+        plan = make_plan(
+            self,
+            scorings,
+            stream,
+            stream.first_labels,
+            weight,
+            routed,
+            keep_features=False,
+            decisive=self._decisive(scorings),
+        )
+        evaluations, y = self._compete(sources, (stream, None), plan, routed, X, None)
+        if self.refit is not False:
+            self._become_best(stream, y, None, sources, evaluations, routed)
+
+    def _compete(self, sources, scored, plan, routed, X, y):
+        """Fill the table and name the winner; return evaluations and targets."""
+        scorings, decisive = plan.scorings, plan.decisive
         root = self._init_callback_context(
             max_subtasks=len(sources), sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self, X=X, y=y)
         done: dict[int, Evaluation] = {}
         try:
-            done.update(
-                self._evaluate(
-                    sources, read_only(X_scored), y_scored, plan, routed, root
-                )
-            )
+            done.update(self._evaluate(sources, *scored, plan, routed, root))
         except KeyboardInterrupt as interrupt:
+            if y is None:
+                y = scored[0].first_labels
             self._keep_what_is_done(sources, done, scorings, y, interrupt)
             raise
         evaluations = [done[number] for number in range(len(sources))]
         self._raise_if_all_failed(sources, evaluations)
+        if y is None:
+            y = labels_of_passes(evaluations, plan, scored[0])
         self._collect(sources, evaluations, scorings, y)
         self.results_.metadata |= describe_run(self, X, y)
         self._choose(decisive)
@@ -290,27 +345,27 @@ default="transrate"
             self.results_[f"score_{decisive.name}"],
             {name: near for e in evaluations for name, near in e.nearby.items()},
         )
-        features = None
-        if self.refit is not False:
-            features = self._become_best(X, y, rows, sources, evaluations, routed)
         root.call_on_fit_task_end(estimator=self, X=X, y=y)
-        return features
+        return evaluations, y
 
     def _evaluate(self, sources, X, y, plan, routed, root):
         """Yield the number of each source and what came of it, as they finish."""
         tasks = []
         for number, source in enumerate(sources):
-            n_batches = count_batches(source, len(y), plan.batch_size)
+            n_rows = None if y is None else len(y)
+            n_batches = count_batches(source, n_rows, plan.batch_size)
             context = root.subcontext(
                 task_name=source.name, task_id=number, max_subtasks=n_batches
             )
             fit_params = routed.get(source.name, {})
             args = (self, number, source, X, y, plan, fit_params, context)
             tasks.append(delayed(_evaluate_one)(*args))
+        # A single one needs no other process, to which no generator can be sent.
+        n_jobs = self.n_jobs if len(tasks) > 1 else 1
         try:
-            parallel = Parallel(n_jobs=self.n_jobs, return_as="generator_unordered")
+            parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
         except ValueError:  # ray's backend hands everything back at the end
-            parallel = Parallel(n_jobs=self.n_jobs)
+            parallel = Parallel(n_jobs=n_jobs)
         return parallel(tasks)
 
     def _keep_what_is_done(self, sources, done, scorings, y, interrupt) -> None:
