@@ -79,9 +79,6 @@ def add_command(app: Any, typer: ModuleType) -> None:
         from sklearn_transrate.cli._feature_files import FEATURE_ENDINGS
 
         check_out(typer, out, FEATURE_ENDINGS)
-        samples = read_inputs(inputs, column, label_name)
-        y = samples.labels if labels is None else read_labels(labels, label_name)
-        _check_labels(samples, y, out)
         extractor = make_extractor(
             typer,
             model,
@@ -91,6 +88,9 @@ def add_command(app: Any, typer: ModuleType) -> None:
             batch_size=batch_size,
             device=device,
         )
+        samples = read_inputs(inputs, column, label_name)
+        y = samples.labels if labels is None else read_labels(labels, label_name)
+        _check_labels(samples, y, out)
         # Frameworks that write to standard output must not get between the lines.
         with redirect_stdout(sys.stderr):
             stored = _store(extractor, samples.X, y, out, dtype)
