@@ -247,6 +247,9 @@ class TransferMetric(InfluenceMixin, BaseEstimator):
                 for wanted in required.values()
             ):
                 break
+        else:  # what is missing is told of the most usual task
+            task = self.tasks[0]
+            required = self.required_statistics(task)
         found = {
             name: find_covering(statistics, wanted) for name, wanted in required.items()
         }
