@@ -10,13 +10,15 @@ import numpy as np
 
 from sklearn_transrate._lib.array_api import GroupedRows, to_host
 from sklearn_transrate.metrics._transrate_predictive import (
-    BLOCK_ROWS,
     SMALLEST_REST,
     best_information,
     class_factors,
 )
 
 __all__ = ["left_out_on_device"]
+
+# Rows whose distances to all classes are held at a time.
+BLOCK_ROWS = 4096
 
 
 def left_out_on_device(

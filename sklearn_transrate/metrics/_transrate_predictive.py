@@ -26,8 +26,14 @@ __all__ = [
 # then the neighbours of the best at half the step.
 GRID = 10.0 ** np.arange(-4.0, 2.25, 0.5)
 HALF_STEP = 10.0**0.25
-# Rows whose distances to all classes are held at a time.
-BLOCK_ROWS = 4096
+# Distances of rows to all classes that are held at a time: as many as the cache holds,
+# but of no fewer rows than make a product of matrices efficient.
+BLOCK_NUMBERS = 2**17
+LEAST_ROWS = 512
+# Of more than four times so many samples, so many say which distortions to try on all.
+PILOT_ROWS = 1024
+# Standard errors behind the best of these samples that rule a distortion out.
+RULED_OUT = 5.0
 # Smallest share of itself that removing a sample may leave of a direction.
 SMALLEST_REST = 1e-10
 
@@ -61,10 +67,11 @@ def predictive_information(
     if eps is not None:
         return samples.gains([eps])[0], eps, rank
     unit = moments.total_trace() / moments.total_weight / rank
-    return *best_information(samples.gains, unit), rank
+    promising = samples.promising(GRID * unit)
+    return *best_information(samples.gains, unit, promising), rank
 
 
-def best_information(gains_at, unit: float) -> tuple[np.ndarray, float]:
+def best_information(gains_at, unit: float, promising=None) -> tuple[np.ndarray, float]:
     """Gains by class at the distortion that codes best, and that distortion.
 
     Parameters
@@ -73,6 +80,9 @@ def best_information(gains_at, unit: float) -> tuple[np.ndarray, float]:
         Gains by distortion and class, of a sequence of distortions.
     unit : float
         Mean non-zero eigenvalue of the features' covariance.
+    promising : sequence of int, default=None
+        Places of the grid to begin with; None means all. It goes on until the
+        neighbours of the best are known to be no better.
 
     Returns
     -------
@@ -80,11 +90,16 @@ def best_information(gains_at, unit: float) -> tuple[np.ndarray, float]:
     eps : float
         Infinite where no finite distortion gains anything.
     """
-    grid = GRID * unit
-    gains = gains_at(grid)
-    best = grid[gains.sum(axis=1).argmax()]
-    grid = np.concatenate([grid, [best / HALF_STEP, best * HALF_STEP]])
-    gains = np.concatenate([gains, gains_at(grid[-2:])])
+    found = {}
+    waiting = set(range(len(GRID)) if promising is None else promising)
+    while waiting:
+        places = sorted(waiting)
+        found.update(zip(places, gains_at(GRID[places] * unit), strict=True))
+        best = max(sorted(found), key=lambda place: found[place].sum())
+        waiting = {best - 1, best + 1}.intersection(range(len(GRID))) - found.keys()
+    eps = GRID[best] * unit
+    grid = np.array([eps, eps / HALF_STEP, eps * HALF_STEP])
+    gains = np.stack([found[best], *gains_at(grid[1:])])
     winner = gains.sum(axis=1).argmax()
     if gains[winner].sum() <= 0:  # the limit of coarse coding: nothing is claimed
         return np.zeros(gains.shape[1]), np.inf
@@ -102,7 +117,8 @@ def predictive_curve(
 
 def _samples_on_axes(moments: ClassMoments, rows: RowSample) -> tuple[_Samples, int]:
     """Return samples about their mean, on principal axes within classes; and a rank."""
-    X = rows.features.astype(np.float64) - moments.mean
+    X = rows.features.astype(np.float64)
+    X -= moments.mean
     centres = moments.between_rows() / np.sqrt(moments.counts)[:, None]
     total = moments.total()
     if total.is_dense:
@@ -185,28 +201,62 @@ class _Samples:
 
     def gains(self, grid) -> np.ndarray:
         """Nats of information by distortion and class; rows sum to the score."""
-        counts = self.counts
-        n, log_priors = counts.sum(), np.log(counts / counts.sum())
-        gains = np.zeros((len(grid), len(counts)))
-        for start in range(0, len(self.X), BLOCK_ROWS):
-            block = slice(start, start + BLOCK_ROWS)
-            rows, own, weights = self.X[block], self.codes[block], self.weights[block]
-            squares = rows**2
-            for number, eps in enumerate(grid):
-                inverse = 1.0 / (self.values + (n - 1.0) * eps)
-                log_odds = log_priors + _log_densities(
-                    rows, squares @ inverse, self.centres, inverse, own, counts
+        sums = [
+            np.bincount(self.codes, self.weights * gained, len(self.counts))
+            for gained in self._gained(grid)
+        ]
+        return np.stack(sums) * class_factors(self.codes, self.weights, self.counts)
+
+    def promising(self, grid) -> np.ndarray:
+        """Places of the distortions that some of the samples do not rule out."""
+        n = len(self.X)
+        if n <= 4 * PILOT_ROWS:
+            return np.arange(len(grid))
+        chosen = np.random.default_rng(0).permutation(n)[:PILOT_ROWS]
+        shares = class_factors(self.codes, self.weights, self.counts)[self.codes]
+        shares = (shares * self.weights)[chosen]
+        pilot = _Samples(
+            self.X[chosen], self.codes[chosen], None, self.centres, self.counts,
+            self.values,
+        )  # fmt: skip
+        gained = shares * pilot._gained(grid)
+        behind = gained[gained.sum(axis=1).argmax()] - gained
+        error = behind.std(axis=1) / np.sqrt(len(chosen))
+        return np.flatnonzero(behind.mean(axis=1) <= RULED_OUT * error)
+
+    def _gained(self, grid) -> np.ndarray:
+        """Nats that each row gains of its label, at each distortion."""
+        counts, gained = self.counts, np.empty((len(grid), len(self.X)))
+        inverses = self._inverses(grid)
+        step = max(BLOCK_NUMBERS // len(counts), LEAST_ROWS)
+        blocks = [slice(at, at + step) for at in range(0, len(self.X), step)]
+        squares = np.concatenate([self.X[block] ** 2 @ inverses.T for block in blocks])
+        log_priors = np.log(counts / counts.sum())
+        for number, inverse in enumerate(inverses):
+            scaled = self.centres * inverse
+            between = self.centres @ scaled.T
+            for block in blocks:
+                own = self.codes[block]
+                log_odds = _log_densities(
+                    self.X[block], squares[block, number], scaled, between, own, counts
                 )
+                log_odds += log_priors
+                of_own = log_odds[np.arange(len(own)), own]
                 top = log_odds.max(axis=1)
-                evidence = top + np.log(np.exp(log_odds - top[:, None]).sum(axis=1))
-                gained = log_odds[np.arange(len(own)), own] - evidence - log_priors[own]
-                # Nothing is known of a class whose only sample is left out.
-                gained[counts[own] <= 1.0] = 0.0
-                gains[number] += np.bincount(own, weights * gained, len(counts))
-        return gains * class_factors(self.codes, self.weights, counts)
+                log_odds -= top[:, None]
+                chances = np.exp(log_odds, out=log_odds).sum(axis=1)
+                gained[number, block] = of_own - top - np.log(chances) - log_priors[own]
+        # Nothing is known of a class whose only sample is left out.
+        gained[:, counts[self.codes] <= 1.0] = 0.0
+        return gained
+
+    def _inverses(self, grid) -> np.ndarray:
+        """Inverses of scatter plus (n - 1) eps, which is diagonal on these axes."""
+        ridges = (self.counts.sum() - 1.0) * np.asarray(grid)[:, None]
+        return 1.0 / (self.values + ridges)
 
 
-def _log_densities(rows, squares, centres, inverse, own, counts) -> np.ndarray:
+def _log_densities(rows, squares, scaled, between, own, counts) -> np.ndarray:
     """Log density of rows under each class, from scatters without the rows themselves.
 
     Up to a term that is the same for all classes. Leaving row z of class y out of the
@@ -215,15 +265,22 @@ def _log_densities(rows, squares, centres, inverse, own, counts) -> np.ndarray:
     from z by the factor f.
     """
     index = np.arange(len(rows))
-    scaled = centres * inverse
     inner = rows @ scaled.T
-    between = centres @ scaled.T
-    distances = squares[:, None] - 2.0 * inner + np.diagonal(between)
-    leverages = np.maximum(distances[index, own], 0.0)
-    # Products of (z - mean_k) with b, for all classes at once.
-    products = squares[:, None] - inner[index, own][:, None] - inner + between[own]
+    inner_own = inner[index, own]
+    leverages = squares - 2.0 * inner_own + np.diagonal(between)[own]
+    leverages = np.maximum(leverages, 0.0)
     factors = counts[own] / np.maximum(counts[own] - 1.0, SMALLEST_REST)
     rest = np.maximum(1.0 - factors * leverages, SMALLEST_REST)
-    distances += (factors / rest)[:, None] * products**2
+    # Products of (z - mean_k) with b, for all classes at once.
+    products = between[own]
+    products -= inner
+    products += (squares - inner_own)[:, None]
+    np.square(products, out=products)
+    products *= (factors / rest)[:, None]
+    distances = np.multiply(inner, -2.0, out=inner)
+    distances += squares[:, None]
+    distances += np.diagonal(between)
+    distances += products
     distances[index, own] = factors**2 * leverages / rest
-    return -0.5 * (counts.sum() - 1.0) * distances
+    distances *= -0.5 * (counts.sum() - 1.0)
+    return distances

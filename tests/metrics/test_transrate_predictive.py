@@ -8,6 +8,7 @@ import pytest
 from sklearn_transrate import TransferSelector
 from sklearn_transrate.metrics import (
     TransRate,
+    _transrate_predictive,
     get_metric,
     score_all,
     transrate_score,
@@ -86,6 +87,45 @@ def test_auto_takes_the_distortion_that_codes_best():
     for factor in (0.1, 0.5, 2.0, 10.0):
         assert predictive(eps=best * factor).score(X, y) <= metric.score_ + 1e-12
     assert predictive(eps=best).score(X, y) == pytest.approx(metric.score_)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 30.0])
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("rare", [0.0, 1e4])
+def test_some_rows_choose_the_distortions_that_all_would(
+    scale, seed, rare, monkeypatch
+):
+    X, y = make(400, 12, seed)
+    X[:, 1:] *= scale
+    X[:2, 3] += rare  # what a few rows say of small distortions
+    every = predictive().fit(X, y)
+    assert every.score_ > 0
+    monkeypatch.setattr(_transrate_predictive, "PILOT_ROWS", 64)
+    tried = []
+    gains = _transrate_predictive._Samples.gains
+    monkeypatch.setattr(
+        _transrate_predictive._Samples,
+        "gains",
+        lambda self, grid: [tried.extend(grid), gains(self, grid)][1],
+    )
+    some = predictive().fit(X, y)
+    found = some.score_
+    assert len(tried) == len(set(tried)) <= len(_transrate_predictive.GRID) + 2
+    assert found == pytest.approx(every.score_, rel=1e-12)
+    assert some.parts_["eps"] == every.parts_["eps"]
+
+
+def test_the_neighbours_of_the_best_distortion_are_tried():
+    tried = []
+
+    def gains_at(grid):
+        tried.extend(np.log10(grid))
+        return 5.0 - (np.log10(grid)[:, None] - 0.9) ** 2
+
+    gains, eps = _transrate_predictive.best_information(gains_at, 1.0, [0])
+    assert np.log10(eps) == pytest.approx(1.0)
+    assert gains == pytest.approx(5.0 - 0.01)
+    assert max(tried) == pytest.approx(1.5)
 
 
 def test_noise_is_worth_nothing_however_wide():
