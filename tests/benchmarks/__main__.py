@@ -25,11 +25,11 @@ from tests.benchmarks import (
 )
 from tests.benchmarks.attempt import attempt
 from tests.benchmarks.claims import Claim, claims_table
-from tests.benchmarks.evidence import write_evidence
 from tests.benchmarks.plot import plot_series
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import FORMATS, Table, render, show
 from tests.benchmarks.timing import CLOCKS
+from tests.benchmarks.written import write_evidence
 
 # What counts most comes first: where time is limited, the last are left out.
 BENCHMARKS: dict[str, Callable[[Settings], Iterable[Claim]]] = {
