@@ -15,6 +15,12 @@ from sklearn_transrate.statistics._by_class import checked_weights
 __all__ = ["RowSample"]
 
 
+# Rows that are hashed at a time.
+BLOCK_ROWS = 1024
+
+_Chunk = tuple[np.ndarray, np.ndarray, np.ndarray | None]
+
+
 class RowSample(Statistic):
     """Features, targets and weights of the rows seen, all or a bounded sample.
 
@@ -52,7 +58,9 @@ class RowSample(Statistic):
         self.max_samples = max_samples
         self.seed = seed
         self._n_samples = 0
-        self._chunks: list[tuple[np.ndarray, np.ndarray, np.ndarray | None]] = []
+        self._chunks: list[_Chunk] = []
+        # Hash of the last row that was kept; None until some had to go.
+        self._cutoff: bytes | None = None
 
     @property
     def config(self) -> dict[str, Any]:
@@ -97,7 +105,7 @@ class RowSample(Statistic):
         rows : RowSample
         """
         sample = cls(max_samples=max_samples, seed=seed)
-        X, y = np.array(X), _targets(y)
+        X, y = np.asarray(X), _targets(y)
         if X.ndim != 2 or len(X) != len(y):
             raise ValueError(
                 f"Expected one target per row of a 2-d array, got features of shape "
@@ -109,8 +117,7 @@ class RowSample(Statistic):
             X, y, weights = X[kept], y[kept], weights[kept]
         sample._n_samples = len(X)
         if len(X):
-            sample._chunks = [(X, y, weights)]
-            sample._bound()
+            sample._chunks = [sample._first(X, y, weights)]
         return sample
 
     def absorb(self, other: Self) -> None:
@@ -122,28 +129,48 @@ class RowSample(Statistic):
             )
         if self._chunks and other._chunks:
             _check_widths(self._chunks[0], other._chunks[0])
-        for X, y, weights in list(other._chunks):  # `other` may be this sample
+        for chunk in list(other._chunks):  # `other` may be this sample
+            X, y, weights = self._hopeful(*chunk)
+            if len(X) == 0:
+                continue
             self._chunks.append(
                 (X.copy(), y.copy(), None if weights is None else weights.copy())
             )
         self._n_samples += other._n_samples
-        self._bound()
+        # Rows that are too many wait, so that they are rarely put in order.
+        if self.max_samples is not None and self._n_held > 2 * self.max_samples:
+            self._whole()
 
-    def _bound(self) -> None:
-        """Keep the rows whose hashes are smallest."""
-        if self.max_samples is None or self.n_kept <= self.max_samples:
-            return
-        X, y, weights = self._whole()
-        salt = self.seed.to_bytes(8, "little", signed=True)
-        places = [
-            hashlib.blake2b(content, digest_size=8, key=salt).digest()
-            for content in _row_bytes(X)
-        ]
+    def _first(self, X, y, weights) -> _Chunk:
+        """Return copies of the rows that come first by their hashes."""
+        if self.max_samples is None or len(X) <= self.max_samples:
+            return X.copy(), y, weights
+        places = self._places(X)
         ties = np.zeros(len(X)) if weights is None else weights
-        texts = [_label_text(label) for label in y.tolist()]
-        order = sorted(range(len(X)), key=lambda i: (places[i], ties[i], texts[i]))
+        order = sorted(
+            range(len(X)),
+            key=lambda i: (places[i], ties[i], _label_text(y[i : i + 1].tolist()[0])),
+        )
         kept = np.sort(order[: self.max_samples])
-        self._chunks = [(X[kept], y[kept], None if weights is None else weights[kept])]
+        self._cutoff = places[order[self.max_samples - 1]]
+        return X[kept], y[kept], None if weights is None else weights[kept]
+
+    def _hopeful(self, X, y, weights) -> _Chunk:
+        """Return the rows that are not known to come after those that are kept."""
+        if self._cutoff is None:
+            return X, y, weights
+        places = self._places(X)
+        kept = [i for i, place in enumerate(places) if place <= self._cutoff]
+        return X[kept], y[kept], None if weights is None else weights[kept]
+
+    def _places(self, X: np.ndarray) -> list[bytes]:
+        """Return hashes of the rows, by which they are ordered."""
+        salt = self.seed.to_bytes(8, "little", signed=True)
+        return [
+            hashlib.blake2b(content, digest_size=8, key=salt).digest()
+            for start in range(0, len(X), BLOCK_ROWS)
+            for content in _row_bytes(X[start : start + BLOCK_ROWS])
+        ]
 
     def _whole(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         if not self._chunks:
@@ -162,12 +189,20 @@ class RowSample(Statistic):
                     np.concatenate(joined) if weighted else None,
                 )
             ]
+        if self.max_samples is not None and self._n_held > self.max_samples:
+            self._chunks = [self._first(*self._chunks[0])]
         return self._chunks[0]
+
+    @property
+    def _n_held(self) -> int:
+        """Number of rows held, of which some may have to go."""
+        return sum(len(X) for X, _, _ in self._chunks)
 
     @property
     def n_kept(self) -> int:
         """Number of rows kept."""
-        return sum(len(X) for X, _, _ in self._chunks)
+        held = self._n_held
+        return held if self.max_samples is None else min(held, self.max_samples)
 
     @property
     def n_features(self) -> int | None:
