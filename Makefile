@@ -51,7 +51,7 @@ test-oldest: $(OLDEST)/.installed ## the oldest supported versions
 	$(ONE_THREAD) HYPOTHESIS_PROFILE=ci $(OLDEST)/bin/python -m pytest -n 2 -m "not slow" tests
 
 test-frameworks: $(FRAMEWORKS)/.installed ## extractors on real models of every framework
-	$(ONE_THREAD) $(FRAMEWORKS)/bin/python -m pytest -n 2 tests/extractors tests/doc/test_examples.py
+	$(ONE_THREAD) $(FRAMEWORKS)/bin/python -m pytest -n 2 tests/extractors tests/test_cli_extract.py tests/doc/test_examples.py
 	$(ONE_THREAD) $(FRAMEWORKS)/bin/python -m tests.benchmarks torch_layers
 
 test-cluster: $(CLUSTER)/.installed ## several processes of dask and of ray, some of them killed

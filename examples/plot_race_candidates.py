@@ -75,8 +75,8 @@ ax.set(xlabel="samples that passed through the network")
 plt.show()
 
 # %%
-# When would the answer differ?
-# -----------------------------
+# When the answer would differ
+# ----------------------------
 #
 # * **Candidates that are equally good** run to the end, all of them: a race cannot
 #   tell apart what all samples cannot. Then any of them will do.
