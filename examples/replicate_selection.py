@@ -14,7 +14,7 @@ up to which *layer*.
     $ python examples/replicate_selection.py --csv table.csv --plot picture.png
 
 takes a few minutes on two cores; ``--quick`` takes seconds, and is for seeing that it
-works.
+works. What a full run shows, and what it does not: :doc:`/replication`.
 """
 
 # %%
