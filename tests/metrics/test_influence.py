@@ -233,7 +233,7 @@ def test_it_comes_after_fit_and_of_the_same_kind_of_rows():
         metric.influence(X, y)
     with pytest.raises(ValueError, match="expecting 4 features"):
         metric.influence(X[:100, :3], y[:100])
-    wide = sparse.random_array((10, 40), density=0.3, format="csr", rng=0)
+    wide = sparse.csr_array(sparse.random(10, 40, density=0.3, random_state=0))
     turned = TransRate().fit(wide, y[40:60:2])
     with pytest.raises(ValueError, match="turned the axes"):
         turned.influence(wide, y[40:60:2])

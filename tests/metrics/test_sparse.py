@@ -35,7 +35,9 @@ METRICS = [
 
 def make(n_samples, n_features):
     rng = np.random.default_rng(n_features)
-    X = sparse.random_array((n_samples, n_features), density=0.1, rng=rng, format="csr")
+    X = sparse.csr_array(
+        sparse.random(n_samples, n_features, density=0.1, random_state=0)
+    )
     return X, rng.integers(0, 3, n_samples)
 
 
@@ -80,7 +82,7 @@ def test_other_formats_are_taken_too():
 
 
 def test_wide_texts_fit_into_memory_that_dense_ones_would_not():
-    X = sparse.random_array((50, 3_000_000), density=1e-5, rng=0, format="csr")
+    X = sparse.csr_array(sparse.random(50, 3_000_000, density=1e-5, random_state=0))
     y = np.arange(50) % 2
     scores = score_all(X, y, ["transrate", "logme"])
     assert all(np.isfinite(score) for score in scores.values())
