@@ -328,7 +328,9 @@ def _rank(
     rankings = {}
     progress("ranking", 0, len(metrics))
     for metric in metrics:
-        selector = TransferSelector(extractors, scoring=metric, error_score="raise")
+        selector = TransferSelector(
+            extractors, scoring=metric, std_error=None, error_score="raise"
+        )
         start = time.perf_counter()
         selector.fit(target.X_train, target.y_train)
         rankings[metric] = selector, time.perf_counter() - start
