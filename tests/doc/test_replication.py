@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import math
+import re
 import subprocess
 import sys
 
@@ -14,7 +15,7 @@ from scipy.stats import kendalltau
 from sklearn.neural_network import MLPClassifier
 
 from sklearn_transrate.datasets import load_digits_target
-from tests.doc import EXAMPLES
+from tests.doc import DOC, EXAMPLES
 
 SCRIPT = EXAMPLES / "replicate_selection.py"
 
@@ -41,6 +42,11 @@ def quick(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     with (folder / "table.csv").open(newline="", encoding="utf-8") as file:
         return done, list(csv.DictReader(file)), folder
+
+
+def read_committed():
+    with (DOC / "evidence" / "replication.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def check_rows(rows, module):
@@ -88,6 +94,46 @@ def test_picture_is_drawn(quick):
     pixels = image.imread(quick[2] / "picture.png")
     assert pixels.shape[1] > 1000
     assert np.ptp(pixels) > 0
+
+
+def test_committed_table_is_of_this_script_and_in_full(module):
+    rows = read_committed()
+    check_rows(rows, module)
+    settings = module.Settings()
+    deepest = max(len(module.sizes_of(model)) for model in settings.models)
+    counts = {row["question"]: int(row["n_candidates"]) for row in rows}
+    assert counts == {
+        "source": len(settings.sources) + 1,
+        "model": len(settings.models),
+        "layer": deepest,
+    }
+
+
+def test_committed_text_shows_the_committed_table(module):
+    lines = [
+        module.Line(
+            row["question"],
+            row["metric"],
+            int(row["n_candidates"]),
+            *(float(row[key] or "nan") for key in module.Line._fields[3:]),
+        )
+        for row in read_committed()
+    ]
+    text = (DOC / "evidence" / "replication.txt").read_text(encoding="utf-8")
+    shown = text[: text.index("\n\nAccuracy on the target")].splitlines()
+    computed = module.format_table(lines).splitlines()
+    # The text was rounded once, the table and what is made of it twice.
+    for one, other in zip(shown, computed, strict=True):
+        assert_equal_but_for_the_last_digit(one, other)
+
+
+def assert_equal_but_for_the_last_digit(one, other):
+    number = r"-?\d+\.\d+"
+    assert re.sub(rf" *{number}", "#", one) == re.sub(rf" *{number}", "#", other)
+    pairs = zip(re.findall(number, one), re.findall(number, other), strict=True)
+    for shown, computed in pairs:
+        last_digit = 10.0 ** -len(shown.partition(".")[2])
+        assert float(shown) == pytest.approx(float(computed), abs=1.01 * last_digit)
 
 
 def pretrained(target):
