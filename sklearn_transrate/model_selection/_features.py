@@ -12,7 +12,7 @@ from sklearn_transrate._lib.validation import check_features
 from sklearn_transrate.metrics._sparse import dense_equivalent
 from sklearn_transrate.model_selection._scoring import Scoring
 
-__all__ = ["checked_features"]
+__all__ = ["checked_features", "subject_of"]
 
 
 def checked_features(Z: Any, name: str, scorings: Iterable[Scoring], *, whole: bool):
@@ -34,7 +34,11 @@ def checked_features(Z: Any, name: str, scorings: Iterable[Scoring], *, whole: b
     if not sparse.issparse(Z):
         Z = np.asarray(Z)
         Z = Z[:, None] if Z.ndim == 1 else Z
-    subject = f"Scoring of candidate {name!r}"
-    Z = check_features(Z, name=subject, accept_sparse=True)
+    Z = check_features(Z, name=subject_of(name), accept_sparse=True)
     metrics = [s.metric for s in scorings if s.metric is not None]
     return dense_equivalent(Z, metrics, whole=whole)
+
+
+def subject_of(name: str) -> str:
+    """Return what messages about a candidate's features begin with."""
+    return f"Scoring of candidate {name!r}"

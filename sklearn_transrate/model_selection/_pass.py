@@ -10,14 +10,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import clone
 
 from sklearn_transrate._lib.engines import map_rows
 from sklearn_transrate._lib.sklearn_compat import _safe_indexing
 from sklearn_transrate._lib.validation import check_features
-from sklearn_transrate.metrics._sparse import dense_equivalent
 from sklearn_transrate.model_selection._candidates import Source
+from sklearn_transrate.model_selection._features import checked_features, subject_of
 from sklearn_transrate.model_selection._plan import Plan
 from sklearn_transrate.model_selection._resume import Shelf
 from sklearn_transrate.model_selection._units import Keeper, Values, make_keeper
@@ -129,7 +128,7 @@ def _run_whole(source, X, y, plan, fit_params, context, keeper) -> Pass:
     for fold, (index, features) in enumerate(rows):
         weight = None if plan.sample_weight is None else plan.sample_weight[index]
         width = features.shape[1] if len(features.shape) > 1 else 1
-        features = _checked(features, source.name, plan, whole=True)
+        features = checked_features(features, source.name, plan.scorings, whole=True)
         batch = (features, y[index]) if weight is None else (features, y[index], weight)
         for key, statistic in accumulate([batch], empty)[None].items():
             statistics[f"{fold}.{key}"] = statistic
@@ -176,7 +175,9 @@ def _run_layers(source, extractor, X, y, plan, context, keeper, only) -> Pass:
                 return
             features, labels = item
             features = {
-                layer: _checked(Z, f"{source.name} / {layer}", plan, whole=False)
+                layer: checked_features(
+                    Z, f"{source.name} / {layer}", plan.scorings, whole=False
+                )
                 for layer, Z in features.items()
             }
             widths.update({layer: Z.shape[1] for layer, Z in features.items()})
@@ -209,7 +210,7 @@ def _run_blocks(source, features, y, plan, extractor) -> Pass:
     start = time.perf_counter()
     checked = {
         layer: map_rows(
-            partial(check_features, name=_subject(f"{source.name} / {layer}")), array
+            partial(check_features, name=subject_of(f"{source.name} / {layer}")), array
         )
         for layer, array in features.items()
     }
@@ -270,19 +271,3 @@ def _propagate(context, extractor):
     if context is None or not hasattr(extractor, "set_callbacks"):
         return nullcontext()
     return context.propagate_callback_context(extractor)
-
-
-def _checked(Z, name: str, plan: Plan, *, whole: bool):
-    """Return features as finite and 2-d, sparse only where that is enough."""
-    if hasattr(Z, "to_numpy"):
-        Z = Z.to_numpy()
-    if not sparse.issparse(Z):
-        Z = np.asarray(Z)
-        Z = Z[:, None] if Z.ndim == 1 else Z
-    Z = check_features(Z, name=_subject(name), accept_sparse=True)
-    metrics = [s.metric for s in plan.scorings if s.metric is not None]
-    return dense_equivalent(Z, metrics, whole=whole)
-
-
-def _subject(name: str) -> str:
-    return f"Scoring of candidate {name!r}"
