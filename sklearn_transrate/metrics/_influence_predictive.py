@@ -14,13 +14,14 @@ import numpy as np
 
 from sklearn_transrate._lib import linalg
 from sklearn_transrate.metrics._influence_resolvent import row_blocks
-from sklearn_transrate.metrics._transrate_predictive import class_factors, class_numbers
+from sklearn_transrate.metrics._transrate_predictive import (
+    SMALLEST_REST,
+    class_factors,
+    class_numbers,
+)
 from sklearn_transrate.statistics import ClassMoments, RowSample
 
 __all__ = ["predictive_influence"]
-
-# Smallest share of itself that removing a sample may leave of a direction.
-SMALLEST_REST = 1e-10
 
 
 def predictive_influence(
