@@ -147,9 +147,9 @@ class RowSample(Statistic):
             return X.copy(), y, weights
         places = self._places(X)
         ties = np.zeros(len(X)) if weights is None else weights
+        labels = y.tolist()
         order = sorted(
-            range(len(X)),
-            key=lambda i: (places[i], ties[i], _label_text(y[i : i + 1].tolist()[0])),
+            range(len(X)), key=lambda i: (places[i], ties[i], _label_text(labels[i]))
         )
         kept = np.sort(order[: self.max_samples])
         self._cutoff = places[order[self.max_samples - 1]]
